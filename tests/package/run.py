@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""Installs brio into a fresh prefix and uses it as a stranger would.
+
+Checks, for a static or a shared build: a CMake project with find_package(brio COMPONENTS core)
+builds and runs; so does a compilation with pkg-config's flags; a shared library has its SONAME and
+exports nothing that is not brio's.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+CONSUMER = HERE / "consumer"
+
+
+def run(*command, **options):
+    print("+", *command, flush=True)
+    result = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, **options)
+    if result.returncode != 0:
+        sys.exit(f"{result.stdout}\nFAILED with {result.returncode}: {command[0]}")
+    return result.stdout
+
+
+def build_and_install(options, prefix):
+    """Installs brio under prefix, from the given build or from one made here."""
+    build = options.build
+    if not build:
+        build = options.work / "brio"
+        run(options.cmake, "-S", ROOT, "-B", build, "-G", "Ninja",
+            f"-DCMAKE_CXX_COMPILER={options.compiler}",
+            f"-DCMAKE_BUILD_TYPE={options.build_type}",
+            f"-DBUILD_SHARED_LIBS={'ON' if options.kind == 'shared' else 'OFF'}",
+            "-DBRIO_BUILD_CLI=OFF")
+        run(options.cmake, "--build", build)
+    run(options.cmake, "--install", build, "--prefix", prefix)
+
+
+def check_find_package(options, prefix):
+    build = options.work / "consumer"
+    run(options.cmake, "-S", CONSUMER, "-B", build, "-G", "Ninja",
+        f"-DCMAKE_CXX_COMPILER={options.compiler}", f"-DCMAKE_PREFIX_PATH={prefix}",
+        f"-DCMAKE_BUILD_TYPE={options.build_type}")
+    run(options.cmake, "--build", build)
+    print(run(build / "consumer"), end="")
+    return build / "consumer"
+
+
+def check_pkg_config(options, prefix, libdir):
+    if not shutil.which("pkg-config"):
+        print("SKIPPED: pkg-config is not installed")
+        return
+    environment = {**os.environ, "PKG_CONFIG_PATH": str(libdir / "pkgconfig")}
+    flags = run("pkg-config", "--cflags", "--libs", "brio-core", env=environment).split()
+    program = options.work / "consumer-pc"
+    # The newest standard too: public headers must be clean in it.
+    for standard in ("c++20", "c++23"):
+        run(options.compiler, f"-std={standard}", CONSUMER / "main.cpp", "-o", program, *flags)
+        print(run(program, env={**os.environ, "LD_LIBRARY_PATH": str(libdir)}), end="")
+    for file in sorted((libdir / "pkgconfig").glob("brio-*.pc")):
+        run("pkg-config", "--print-errors", "--exists", file.stem, env=environment)
+
+
+# What may be seen from outside: brio's own names, and what the compiler emits for templates of the
+# standard library, whose namespace is always visible. Lambdas are nobody's business.
+OURS = re.compile(r"^(?:(?:typeinfo|typeinfo name|vtable|VTT|guard variable|construction vtable"
+                  r"|virtual thunk|non-virtual thunk|TLS init function|TLS wrapper function"
+                  r"|thread-local wrapper routine|thread-local initialization routine)"
+                  r"(?: for| to)? )?(?:[\w:<>*&,() ]+ )?(?:brio|std|__gnu_cxx)::")
+TOLERATED = {"__bss_start", "_edata", "_end", "_init", "_fini"}
+
+
+def check_symbols(library):
+    """Exits if the library exports what it should not."""
+    strange = []
+    symbols = run("nm", "-D", "-C", "--defined-only", library).splitlines()
+    for line in symbols:
+        name = re.sub(r"^\S*\s+\S\s+", "", line).split("@@")[0]
+        if name in TOLERATED:
+            continue
+        lambda_of_ours = "{lambda" in name and name.startswith("brio::")
+        if not OURS.match(name) or "(anonymous namespace)" in name or lambda_of_ours:
+            strange.append(name)
+    if strange:
+        sys.exit(f"{library.name} exports what it should not:\n" + "\n".join(strange))
+    print(f"{library.name}: {len(symbols)} exported symbols, all brio's or the standard library's")
+
+
+def check_shared(libdir, program):
+    libraries = sorted(p for p in libdir.glob("libbrio-*.so") if p.is_symlink())
+    if not libraries:
+        sys.exit("no shared library was installed")
+    for library in libraries:
+        soname = re.search(r"SONAME.*\[(.*)\]", run("readelf", "-d", library))
+        if not soname or soname[1] != f"{library.name}.0":
+            sys.exit(f"{library.name}: wrong SONAME {soname and soname[1]}")
+        if not (libdir / soname[1]).exists():
+            sys.exit(f"{soname[1]} was not installed")
+        check_symbols(library)
+    if "libbrio-core.so.0" not in run("readelf", "-d", program):
+        sys.exit("the consumer does not use the shared library")
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("kind", choices=["static", "shared"])
+    arguments.add_argument("--build", type=pathlib.Path, help="a build of this kind that exists")
+    arguments.add_argument("--work", type=pathlib.Path, required=True)
+    arguments.add_argument("--cmake", default="cmake")
+    arguments.add_argument("--compiler", default="clang++-19")
+    arguments.add_argument("--build-type", default="Debug")
+    options = arguments.parse_args()
+
+    prefix = options.work / "prefix"
+    for leftover in (prefix, options.work / "consumer"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    options.work.mkdir(parents=True, exist_ok=True)
+    build_and_install(options, prefix)
+    libdir = next(prefix.rglob("brioConfig.cmake")).parent.parent.parent
+    program = check_find_package(options, prefix)
+    check_pkg_config(options, prefix, libdir)
+    if options.kind == "shared":
+        check_shared(libdir, program)
+    print(f"the installed package ({options.kind}) works")
+
+
+if __name__ == "__main__":
+    main()
