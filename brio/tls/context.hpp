@@ -1,0 +1,130 @@
+// SSLContext: certificates, trust and policy, shared by many connections (Python's ssl module).
+#pragma once
+
+#include <brio/core/config.hpp>
+#include <brio/tls/certificate.hpp>
+#include <brio/tls/error.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct ssl_ctx_st;  // OpenSSL's SSL_CTX
+
+namespace brio::tls {
+
+class SSLObject;
+
+/// Which end of the connection a context is for.
+enum class Role { client, server };
+
+/// Whether the peer must show a valid certificate (ssl.VerifyMode).
+enum class VerifyMode {
+  none,      ///< CERT_NONE: anything goes. For a client this gives up all security.
+  optional,  ///< CERT_OPTIONAL: a client of ours may show none, a shown one must be valid
+  required   ///< CERT_REQUIRED
+};
+
+/// Protocol versions (ssl.TLSVersion). Nothing below 1.2 is offered.
+enum class TLSVersion { v1_2, v1_3 };
+
+/// Where trusted certificates are (arguments of load_verify_locations).
+struct VerifyLocations {
+  std::string cafile = {};  ///< a file of PEM certificates
+  std::string capath = {};  ///< a directory prepared by `openssl rehash`
+  std::string cadata = {};  ///< PEM text
+};
+
+/// TLS settings for one side (ssl.SSLContext). Made once, shared by many connections; not to be
+/// changed from one thread while another uses it.
+///
+/// A client context made by create_default_context verifies the peer's certificate against the
+/// system's trusted ones and checks its host name; a server context asks for no certificate.
+/// TLS 1.2 is the least, compression and renegotiation are off.
+class BRIO_API SSLContext : public std::enable_shared_from_this<SSLContext> {
+public:
+  /// A context for `role` with nothing loaded: a client one verifies and checks names (and so
+  /// refuses every peer until certificates are loaded), a server one does not (Python's
+  /// SSLContext(PROTOCOL_TLS_CLIENT) and PROTOCOL_TLS_SERVER).
+  [[nodiscard]] static std::shared_ptr<SSLContext> create(Role role);
+  virtual ~SSLContext();
+  SSLContext(const SSLContext&) = delete;
+  SSLContext& operator=(const SSLContext&) = delete;
+
+  [[nodiscard]] Role role() const noexcept { return role_; }
+
+  /// Our certificate (with the chain behind it) and its key, both PEM; without `keyfile` the key
+  /// is in `certfile` too. May be called again on a live context: connections made afterwards
+  /// show the new certificate, and when anything is wrong the old one stays. Throws
+  /// FileNotFoundError and other OSErrors for the files, SSLError for what is in them (wrong
+  /// password, key that does not match).
+  void load_cert_chain(const std::string& certfile, const std::string& keyfile = {},
+                       const std::string& password = {});
+  /// The same from PEM text in memory; an empty `key` means that it is in `certificates` too.
+  void load_cert_chain_pem(std::string_view certificates, std::string_view key = {},
+                           const std::string& password = {});
+  /// Certificates to trust, added to those loaded before. Throws OSError for a missing file,
+  /// SSLError when nothing usable is in it.
+  void load_verify_locations(const VerifyLocations& locations);
+  /// The system's trusted certificates (SSL_CERT_FILE and SSL_CERT_DIR are honoured).
+  void load_default_certs();
+
+  /// VerifyMode::none is refused (ValueError) while check_hostname is on, as in Python.
+  void set_verify_mode(VerifyMode mode);
+  [[nodiscard]] VerifyMode verify_mode() const noexcept { return verify_mode_; }
+  /// Whether the certificate must name the host that was asked for. Turning it on turns
+  /// VerifyMode::none into required.
+  void set_check_hostname(bool on);
+  [[nodiscard]] bool check_hostname() const noexcept { return check_hostname_; }
+  void set_minimum_version(TLSVersion version);
+  void set_maximum_version(TLSVersion version);
+  /// OpenSSL's cipher list for TLS 1.2 ("ECDHE+AESGCM"). Throws SSLError when nothing is left.
+  void set_ciphers(const std::string& list);
+  /// Protocols for ALPN, the dearest first ("h2", "http/1.1"). The server's order decides; with
+  /// no protocol in common the connection goes on without one. Throws ValueError for an empty
+  /// name or one above 255 bytes.
+  void set_alpn_protocols(const std::vector<std::string>& protocols);
+  /// A server's choice by the name that the client asked for (SNI; "" when it named none): return
+  /// the context to go on with, or nullptr to refuse the name. Called inside the handshake.
+  using SNICallback = std::function<std::shared_ptr<const SSLContext>(std::string_view name)>;
+  void set_sni_callback(SNICallback callback);
+
+  /// A connection's TLS state, without any I/O (SSLContext.wrap_bio). `server_hostname` is for a
+  /// client: it is sent as SNI (unless it is an IP literal) and checked when check_hostname is on.
+  /// Throws ValueError when check_hostname is on and the name is empty, or the name holds a zero
+  /// byte or starts with a dot.
+  [[nodiscard]] std::unique_ptr<SSLObject> wrap(const std::string& server_hostname = {}) const;
+
+  /// OpenSSL's handle, for what is not covered here. Stays owned by this object.
+  [[nodiscard]] ssl_ctx_st* native_handle() const noexcept { return context_; }
+
+protected:
+  explicit SSLContext(Role role);
+
+private:
+  friend class SSLObject;
+
+  Role role_;
+  VerifyMode verify_mode_;
+  bool check_hostname_;
+  ssl_ctx_st* context_;
+  std::string alpn_;  // as on the wire: length byte and name, each
+  SNICallback sni_callback_;
+};
+
+/// What create_default_context is to trust.
+struct DefaultContextOptions {
+  std::string cafile = {};
+  std::string capath = {};
+  std::string cadata = {};
+};
+
+/// A context with safe defaults (ssl.create_default_context): for a client one that verifies
+/// against `options`, or against the system's certificates when none are given; for a server one
+/// that waits for load_cert_chain.
+[[nodiscard]] BRIO_API std::shared_ptr<SSLContext> create_default_context(
+    Role role = Role::client, const DefaultContextOptions& options = {});
+
+}  // namespace brio::tls

@@ -1,0 +1,109 @@
+// SSLObject: one connection's TLS without I/O. Ciphertext goes in and comes out as bytes.
+#pragma once
+
+#include <brio/core/config.hpp>
+#include <brio/tls/certificate.hpp>
+#include <brio/tls/context.hpp>
+#include <brio/tls/error.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+struct ssl_st;  // OpenSSL's SSL
+
+namespace brio::tls {
+
+/// The TLS state of one connection between two byte queues (ssl.SSLObject with its MemoryBIOs).
+///
+/// The owner moves bytes: what the transport received goes to feed(), what outgoing() shows goes
+/// to the transport. Every other call works on these queues and never waits; "not yet" is a
+/// return value, not an exception.
+class BRIO_API SSLObject {
+public:
+  ~SSLObject();
+  SSLObject(const SSLObject&) = delete;
+  SSLObject& operator=(const SSLObject&) = delete;
+
+  // ---- ciphertext ----
+
+  /// Bytes from the peer.
+  void feed(std::string_view ciphertext) { incoming_.append(ciphertext); }
+  /// The transport's end-of-file. Without a close_notify before it, read() and do_handshake()
+  /// throw SSLEOFError once the bytes are used up.
+  void feed_eof() noexcept { incoming_eof_ = true; }
+  /// How many fed bytes have not been looked at yet.
+  [[nodiscard]] std::size_t incoming_size() const noexcept {
+    return incoming_.size() - incoming_read_;
+  }
+  /// Bytes for the peer; valid until the next call of a non-const member.
+  [[nodiscard]] std::string_view outgoing() const noexcept { return outgoing_; }
+  [[nodiscard]] std::size_t outgoing_size() const noexcept { return outgoing_.size(); }
+  /// Bytes for the peer, removed from here.
+  [[nodiscard]] std::string take_outgoing() noexcept;
+
+  // ---- steps ----
+
+  /// Goes on with the handshake. True once it is done, false while bytes from the peer are
+  /// needed. Throws SSLCertVerificationError, SSLEOFError, SSLError; outgoing() then still holds
+  /// the alert for the peer.
+  [[nodiscard]] bool do_handshake();
+  /// Decrypts at most `size` bytes. The count; 0 is the peer's close_notify; nothing means that
+  /// bytes from the peer are needed. Throws SSLEOFError when the input ended without a
+  /// close_notify, SSLError for anything that cannot be decrypted.
+  [[nodiscard]] std::optional<std::size_t> read(char* out, std::size_t size);
+  /// Encrypts `data` into outgoing(). How many bytes were taken: all, or 0 when TLS must read
+  /// first. Throws SSLError.
+  [[nodiscard]] std::size_t write(std::string_view data);
+  /// Says close_notify. True once the peer has said it too, false while bytes from the peer are
+  /// needed. Throws SSLError when the peer sent application data instead.
+  [[nodiscard]] bool unwrap();
+
+  // ---- what was agreed ----
+
+  [[nodiscard]] bool handshake_done() const noexcept { return handshake_done_; }
+  [[nodiscard]] bool server_side() const noexcept;
+  [[nodiscard]] const std::string& server_hostname() const noexcept { return server_hostname_; }
+  /// Decrypted bytes that read() gives without more from the peer.
+  [[nodiscard]] std::size_t pending() const;
+  /// "TLSv1.3"; "" before the handshake.
+  [[nodiscard]] std::string version() const;
+  /// Nothing before the handshake.
+  [[nodiscard]] std::optional<Cipher> cipher() const;
+  /// The peer's certificate; nothing when it showed none.
+  [[nodiscard]] std::optional<Certificate> getpeercert() const;
+  /// The protocol that ALPN agreed on, "" for none.
+  [[nodiscard]] std::string selected_alpn_protocol() const;
+  [[nodiscard]] bool session_reused() const;
+  [[nodiscard]] const std::shared_ptr<const SSLContext>& context() const noexcept {
+    return context_;
+  }
+
+private:
+  friend class SSLContext;
+  friend struct BioAccess;
+  SSLObject(std::shared_ptr<const SSLContext> context, const std::string& server_hostname);
+
+  // What SSL_get_error said after a call, sorted: nothing for "not yet".
+  enum class Trouble { again, close_notify, eof };
+  Trouble sort_out(int result, const char* operation);
+  [[noreturn]] void throw_ssl_error(const char* operation);
+  void reclaim_incoming() noexcept;
+
+  std::shared_ptr<const SSLContext> context_;
+  // An SNI callback's choice must outlive the connection; OpenSSL keeps its SSL_CTX, not our part.
+  std::shared_ptr<const SSLContext> chosen_context_;
+  ssl_st* ssl_ = nullptr;
+  std::string server_hostname_;
+  std::string incoming_;
+  std::size_t incoming_read_ = 0;
+  std::string outgoing_;
+  bool incoming_eof_ = false;
+  bool handshake_done_ = false;
+  std::string certificate_names_;      // of a certificate refused for its names, for the text
+  std::exception_ptr callback_error_;  // thrown by an SNI callback, carried past OpenSSL's C code
+};
+
+}  // namespace brio::tls
