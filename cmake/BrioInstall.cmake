@@ -6,14 +6,20 @@ get_property(rooms GLOBAL PROPERTY BRIO_BUILT_ROOMS)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/brio)
 
 # --- headers ---
+# One whose first line begins with "// Inside brio/" is for the room's own .cpp files and stays home.
 foreach(room ${rooms})
   brio_room_get(folders ${room} FOLDERS)
   foreach(folder ${folders})
-    # A folder of EXTRA_SOURCES_FROM may not exist yet.
-    if(EXISTS ${PROJECT_SOURCE_DIR}/brio/${folder})
-      install(DIRECTORY ${PROJECT_SOURCE_DIR}/brio/${folder}
-              DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/brio FILES_MATCHING PATTERN "*.hpp")
-    endif()
+    file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
+         ${PROJECT_SOURCE_DIR}/brio/${folder}/*.hpp)
+    foreach(header ${headers})
+      file(STRINGS ${PROJECT_SOURCE_DIR}/${header} first LIMIT_COUNT 1)
+      if(NOT first MATCHES "^// Inside brio/")
+        get_filename_component(place ${header} DIRECTORY)
+        install(FILES ${PROJECT_SOURCE_DIR}/${header}
+                DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/${place})
+      endif()
+    endforeach()
   endforeach()
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/brio/brio.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/brio
