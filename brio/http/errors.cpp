@@ -41,8 +41,8 @@ ServerTimeoutError::ServerTimeoutError(std::string message) : TimeoutError(std::
 ClientPayloadError::ClientPayloadError(const std::string& message) : std::runtime_error(message) {}
 
 InvalidURL::InvalidURL(std::string_view url, std::string_view why)
-    : ValueError("invalid URL '" + std::string(url.substr(0, 200)) +
-                 (url.size() > 200 ? "…" : "") + "': " + std::string(why)) {}
+    : ValueError("invalid URL '" + std::string(url.substr(0, 200)) + (url.size() > 200 ? "…" : "") +
+                 "': " + std::string(why)) {}
 
 BadHttpMessage::BadHttpMessage(const std::string& message) : std::runtime_error(message) {}
 

@@ -59,7 +59,9 @@ public:
   ClientConnectorError(const ClientConnectorError&) = default;
   ClientConnectorError& operator=(const ClientConnectorError&) = default;
   ~ClientConnectorError() override;
+  /// What was to be connected to.
   [[nodiscard]] const std::string& host() const noexcept { return host_; }
+  /// And its port.
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
 
 private:
@@ -182,9 +184,11 @@ public:
   ClientResponseError& operator=(const ClientResponseError&) = default;
   ~ClientResponseError() override;
   [[nodiscard]] const char* what() const noexcept override { return std::runtime_error::what(); }
+  /// The status of the answer.
   [[nodiscard]] int status() const noexcept { return status_; }
   /// The reason phrase, or what was wrong.
   [[nodiscard]] const std::string& message() const noexcept { return message_; }
+  /// What was asked for.
   [[nodiscard]] const std::string& url() const noexcept { return url_; }
   /// The headers of the answer.
   [[nodiscard]] const Headers& headers() const noexcept { return headers_; }

@@ -12,10 +12,10 @@
 
 namespace brio::http {
 
-/// One header field. `name` keeps the case in which it was given.
+/// One header field.
 struct Header {
-  std::string name;
-  std::string value;
+  std::string name;   ///< as it was given
+  std::string value;  ///< without whitespace around it
   friend bool operator==(const Header&, const Header&) = default;
 };
 
@@ -53,6 +53,7 @@ public:
   void update(const Headers& other);
   /// Removes every field of that name and returns how many there were.
   std::size_t remove(std::string_view name);
+  /// Removes all.
   void clear() noexcept { fields_.clear(); }
 
   /// The value of the first field of that name, or nothing (CIMultiDict.get).
@@ -63,12 +64,15 @@ public:
   [[nodiscard]] std::string_view at(std::string_view name) const;
   /// The values of every field of that name, in order.
   [[nodiscard]] std::vector<std::string_view> getall(std::string_view name) const;
+  /// Whether there is a field of that name.
   [[nodiscard]] bool contains(std::string_view name) const;
   /// True where a comma-separated list under that name has `token` as an element, without case
   /// (`Connection: keep-alive, Upgrade`).
   [[nodiscard]] bool has_token(std::string_view name, std::string_view token) const;
 
+  /// How many fields there are, each repetition counted.
   [[nodiscard]] std::size_t size() const noexcept { return fields_.size(); }
+  /// Whether there is none.
   [[nodiscard]] bool empty() const noexcept { return fields_.empty(); }
   [[nodiscard]] const_iterator begin() const noexcept { return fields_.begin(); }
   [[nodiscard]] const_iterator end() const noexcept { return fields_.end(); }

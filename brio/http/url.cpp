@@ -6,10 +6,7 @@
 #include <memory>
 
 #include <arpa/inet.h>
-
-#if defined(BRIO_HAVE_LIBIDN2)
 #include <idn2.h>
-#endif
 
 namespace brio::http {
 namespace {
@@ -111,8 +108,8 @@ bool is_plain_ipv4(std::string_view host) {
   while (true) {
     const std::size_t dot = host.find('.');
     const std::string_view part = host.substr(0, dot);
-    const bool digits = !part.empty() && part.size() <= 3 &&
-                        std::all_of(part.begin(), part.end(), is_digit);
+    const bool digits =
+        !part.empty() && part.size() <= 3 && std::all_of(part.begin(), part.end(), is_digit);
     if (!digits || (part.size() > 1 && part[0] == '0')) return false;
     int value = 0;
     std::from_chars(part.data(), part.data() + part.size(), value);
@@ -136,19 +133,13 @@ bool ends_in_number(std::string_view host) {
 }
 
 std::string to_ascii_name(std::string_view url, const std::string& name) {
-#if defined(BRIO_HAVE_LIBIDN2)
   char* raw = nullptr;
-  const int status =
-      idn2_to_ascii_8z(name.c_str(), &raw, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+  const int status = idn2_to_ascii_8z(name.c_str(), &raw, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
   const std::unique_ptr<char, void (*)(void*)> text(raw, idn2_free);
   if (status != IDN2_OK) {
     throw InvalidURL(url, std::string("bad host name: ") + idn2_strerror(status));
   }
   return text.get();
-#else
-  static_cast<void>(name);
-  throw InvalidURL(url, "built without libidn2, so host names must be ASCII");
-#endif
 }
 
 std::string parse_ipv6(std::string_view url, std::string_view literal) {
@@ -165,9 +156,8 @@ std::string parse_ipv6(std::string_view url, std::string_view literal) {
 
 std::string parse_name(std::string_view url, std::string_view written) {
   std::string name = percent_decode(written);
-  const bool ascii = std::all_of(name.begin(), name.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x80;
-  });
+  const bool ascii = std::all_of(name.begin(), name.end(),
+                                 [](char c) { return static_cast<unsigned char>(c) < 0x80; });
   if (name.find('\0') != std::string::npos) throw InvalidURL(url, "NUL in the host");
   if (!ascii) name = to_ascii_name(url, name);
   for (char& c : name) {

@@ -25,10 +25,11 @@ namespace brio::http {
 /// umlaut, a brace, a stray '%'), and refuses the rest: backslashes before the query, control
 /// characters, several '@', numeric hosts that are no plain dotted IPv4 address (127.1, 0x7f.1),
 /// zone ids, an empty host. `raw_` accessors return text as it goes on the wire, the others decode.
-/// A name outside ASCII becomes its A-label (UTS 46, non-transitional) where brio was built with
-/// libidn2, and is refused otherwise. A lent view lives as long as the URL.
+/// A name outside ASCII becomes its A-label (UTS 46, non-transitional). A lent view lives as long
+/// as the URL.
 class BRIO_API URL {
 public:
+  /// The longest text that is parsed where nothing else is said.
   static constexpr std::size_t default_max_length = 65'536;
 
   /// Parses an absolute URL; implicit, so that `session.get("http://…")` reads as in Python.
@@ -39,13 +40,17 @@ public:
 
   /// "http" or "https".
   [[nodiscard]] std::string_view scheme() const noexcept { return secure_ ? "https" : "http"; }
+  /// Whether the scheme is https.
   [[nodiscard]] bool is_secure() const noexcept { return secure_; }
   /// User name as it stands in the URL, percent-encoded; nothing where there is none.
   [[nodiscard]] const std::optional<std::string>& raw_user() const noexcept { return user_; }
+  /// The password, likewise.
   [[nodiscard]] const std::optional<std::string>& raw_password() const noexcept {
     return password_;
   }
+  /// The user name, decoded.
   [[nodiscard]] std::optional<std::string> user() const;
+  /// The password, decoded.
   [[nodiscard]] std::optional<std::string> password() const;
   /// The host in lower-case ASCII: a name, an IPv4 address, or an IPv6 address without brackets.
   [[nodiscard]] const std::string& host() const noexcept { return host_; }
@@ -53,11 +58,13 @@ public:
   [[nodiscard]] std::string host_subcomponent() const;
   /// The port, 80 or 443 where none is written.
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  /// Whether the port is the scheme's own.
   [[nodiscard]] bool is_default_port() const noexcept { return port_ == (secure_ ? 443 : 80); }
   /// `host[:port]`, the port only where it is not the scheme's own: the Host header.
   [[nodiscard]] std::string host_port_subcomponent() const;
   /// The path, never empty, percent-encoded, without dot segments.
   [[nodiscard]] const std::string& raw_path() const noexcept { return path_; }
+  /// The path, decoded.
   [[nodiscard]] std::string path() const { return percent_decode(path_); }
   /// The last segment of the path, decoded; "" where the path ends in '/'.
   [[nodiscard]] std::string name() const;
@@ -75,6 +82,7 @@ public:
   }
   /// Scheme, host and port: "https://example.com", RFC 6454's origin.
   [[nodiscard]] std::string origin() const;
+  /// Whether scheme, host and port are the same.
   [[nodiscard]] bool same_origin(const URL& other) const noexcept;
   /// The whole URL.
   [[nodiscard]] std::string str() const;

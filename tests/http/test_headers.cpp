@@ -86,8 +86,8 @@ TEST_CASE("tokens and values, byte by byte") {
     tokens += is_token(text) ? 1 : 0;
     values += is_field_value(text) ? 1 : 0;
   }
-  CHECK(tokens == 77);               // RFC 9110 §5.6.2: 10 digits, 52 letters, 15 others
-  CHECK(values == 256 - 33 + 1);     // all but 32 controls and DEL, and yet TAB
+  CHECK(tokens == 77);            // RFC 9110 §5.6.2: 10 digits, 52 letters, 15 others
+  CHECK(values == 256 - 33 + 1);  // all but 32 controls and DEL, and yet TAB
 }
 
 TEST_CASE("an error of two families is caught by each name") {
