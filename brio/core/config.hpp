@@ -24,24 +24,21 @@
 #define BRIO_API __attribute__((visibility("default")))
 #endif
 
-#if defined(__clang__) && defined(__has_cpp_attribute)
+// BRIO_STRICT_LIFETIMES makes clang warn where a coroutine's argument or closure dies before it.
+// Opt-in: the attribute behind it turns every plain function that returns a Coro into an error
+// unless it is marked BRIO_CORO_WRAPPER, std::function and std::invoke included, which no ordinary
+// program can mark. Build with it now and then as one does with a sanitizer.
+#if defined(BRIO_STRICT_LIFETIMES) && defined(__clang__) && defined(__has_cpp_attribute)
 #if __has_cpp_attribute(clang::coro_return_type)
 #define BRIO_CORO_TYPE [[clang::coro_return_type, clang::coro_lifetimebound]]
-// Put before a plain function that forwards the Coro of another one.
 #define BRIO_CORO_WRAPPER [[clang::coro_wrapper]]
-#define BRIO_CORO_UNBOUND [[clang::coro_disable_lifetimebound]]
-#endif
-#if __has_cpp_attribute(clang::lifetimebound)
-#define BRIO_LIFETIMEBOUND [[clang::lifetimebound]]
+#define BRIO_CORO_BORROWS [[clang::lifetimebound]]
 #endif
 #endif
 #ifndef BRIO_CORO_TYPE
 #define BRIO_CORO_TYPE
 #define BRIO_CORO_WRAPPER
-#define BRIO_CORO_UNBOUND
-#endif
-#ifndef BRIO_LIFETIMEBOUND
-#define BRIO_LIFETIMEBOUND
+#define BRIO_CORO_BORROWS
 #endif
 
 #define BRIO_ALWAYS_INLINE inline __attribute__((always_inline))

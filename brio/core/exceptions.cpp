@@ -7,16 +7,14 @@
 
 namespace brio {
 
-CancelledError::CancelledError(std::string message)
-    : message_(std::make_shared<const std::string>(std::move(message))) {}
+CancelledError::CancelledError(std::string message) : message_(std::move(message)) {}
+CancelledError::CancelledError(detail::SharedText message) noexcept
+    : message_(std::move(message)) {}
 CancelledError::~CancelledError() = default;
 
-std::optional<std::string> CancelledError::message() const {
-  if (!message_) return std::nullopt;
-  return *message_;
-}
+std::optional<std::string> CancelledError::message() const { return message_.get(); }
 
-const char* CancelledError::what() const noexcept { return message_ ? message_->c_str() : ""; }
+const char* CancelledError::what() const noexcept { return message_.c_str(); }
 
 SystemExit::SystemExit(int code, std::string message) : code_(code), message_(std::move(message)) {}
 SystemExit::~SystemExit() = default;

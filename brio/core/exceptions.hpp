@@ -4,6 +4,7 @@
 #pragma once
 
 #include <brio/core/config.hpp>
+#include <brio/core/detail/shared_text.hpp>
 
 #include <cstddef>
 #include <exception>
@@ -25,6 +26,7 @@ public:
   CancelledError() noexcept = default;
   /// `message` is what Task::cancel(message) was given.
   explicit CancelledError(std::string message);
+  explicit CancelledError(detail::SharedText message) noexcept;
   ~CancelledError();
   CancelledError(const CancelledError&) noexcept = default;
   CancelledError& operator=(const CancelledError&) noexcept = default;
@@ -35,7 +37,7 @@ public:
   [[nodiscard]] const char* what() const noexcept;
 
 private:
-  std::shared_ptr<const std::string> message_;
+  detail::SharedText message_;
 };
 
 /// Ends the program with `code` (Python's SystemExit). Leaves the loop at once.

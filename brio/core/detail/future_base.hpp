@@ -1,0 +1,345 @@
+// The untyped halves of Future and Task, and how a task waits. The laws are asyncio's:
+// completing a future only queues its callbacks; a task waits on exactly one node at a time.
+#pragma once
+
+#include <brio/core/context.hpp>
+#include <brio/core/detail/loop_core.hpp>
+#include <brio/core/detail/promise.hpp>
+#include <brio/core/detail/ref.hpp>
+#include <brio/core/detail/thread_state.hpp>
+#include <brio/core/exceptions.hpp>
+
+#include <cstdint>
+#include <exception>
+#include <source_location>
+#include <string>
+#include <vector>
+
+namespace brio {
+class CancelScope;
+}
+
+namespace brio::detail {
+
+class TaskBase;
+class CallbackBase;
+
+enum class ErrorKind : std::uint8_t { ordinary, cancelled, fatal };
+/// Which family an exception belongs to, without rethrowing it.
+BRIO_API ErrorKind classify(const std::exception_ptr& error) noexcept;
+
+/// Something to be queued when a future completes. Stands in the future's list, intrusively.
+class BRIO_API DoneCallback : public Node {
+public:
+  /// The future has completed: queue what there is to do. Must not run user code.
+  virtual void on_done(FutureBase& future) = 0;
+  [[nodiscard]] bool linked() const noexcept { return next_ != nullptr; }
+  /// Itself if it is one of add_done_callback's.
+  [[nodiscard]] virtual CallbackBase* user_callback() noexcept { return nullptr; }
+
+protected:
+  ~DoneCallback() = default;
+
+private:
+  friend class FutureBase;
+  DoneCallback* next_ = nullptr;
+  DoneCallback* previous_ = nullptr;
+};
+
+enum class FutureStatus : std::uint8_t { pending, finished, cancelled };
+
+class BRIO_API FutureBase : public Node {
+public:
+  FutureBase(LoopCore& loop, std::source_location where) noexcept : loop_(&loop), where_(where) {
+    loop.ref();
+  }
+  FutureBase(const FutureBase&) = delete;
+  FutureBase& operator=(const FutureBase&) = delete;
+
+  void ref() noexcept { ++refs_; }
+  void unref() noexcept {
+    if (--refs_ == 0) last_ref_gone();
+  }
+  [[nodiscard]] std::uint32_t refs() const noexcept { return refs_; }
+
+  [[nodiscard]] bool done() const noexcept { return status_ != FutureStatus::pending; }
+  [[nodiscard]] bool cancelled() const noexcept { return status_ == FutureStatus::cancelled; }
+  [[nodiscard]] bool failed() const noexcept {
+    return status_ == FutureStatus::finished && error_ != nullptr;
+  }
+  [[nodiscard]] bool is_task() const noexcept { return is_task_; }
+  [[nodiscard]] LoopCore& core() const noexcept { return *loop_; }
+  [[nodiscard]] EventLoop& loop() const noexcept { return loop_->loop(); }
+  [[nodiscard]] std::source_location where() const noexcept { return where_; }
+
+  virtual bool cancel(const SharedText& message);
+  void set_exception(std::exception_ptr error);
+  /// Completes with `error` without asking the state; for the library's own futures.
+  void fail(std::exception_ptr error, bool log = true);
+  /// exception(): throws when pending or cancelled, null when there is none.
+  std::exception_ptr exception();
+  /// Throws unless there is a value.
+  void require_value() {
+    if (status_ == FutureStatus::finished && !error_ && !taken_) [[likely]]
+      return;
+    throw_no_value();
+  }
+  /// The error as one that was looked at; no "never retrieved" report will follow.
+  void mark_retrieved() noexcept { log_error_ = false; }
+  /// A move-only value goes to one awaiter; those who ask later get an InvalidStateError.
+  void mark_taken() noexcept { taken_ = true; }
+  [[nodiscard]] bool log_error() const noexcept { return log_error_; }
+  /// Whoever asks first gets the error that the task raised; later ones a fresh one.
+  std::exception_ptr make_cancelled_error();
+  [[nodiscard]] const SharedText& cancel_message() const noexcept { return cancel_message_; }
+  /// The stored error without marking it; null when there is none.
+  [[nodiscard]] const std::exception_ptr& stored_error() const noexcept { return error_; }
+
+  void add(DoneCallback& callback);
+  void remove(DoneCallback& callback) noexcept;
+  template <class Visit>  // visit(DoneCallback&) must not change the list except by removing it
+  void each_callback(Visit&& visit) const {
+    if (!last_) return;
+    std::vector<DoneCallback*> all;
+    DoneCallback* at = last_->next_;
+    do {
+      all.push_back(at);
+      at = at->next_;
+    } while (at != last_->next_);
+    for (DoneCallback* callback : all) visit(*callback);
+  }
+
+  /// Does nothing: a plain future never stands in the ring.
+  void run() override;
+  /// "Task-3" or "Future", with state and place: for reports.
+  [[nodiscard]] virtual std::string repr() const;
+  void require_pending() const {
+    if (done()) [[unlikely]]
+      throw_invalid_state();
+  }
+  void require_no_task(const char* operation) const;
+
+protected:
+  virtual ~FutureBase();
+  [[nodiscard]] virtual const char* kind() const noexcept { return "Future"; }
+  /// Frees the most derived object.
+  virtual void destroy() noexcept = 0;
+  /// status_ has just left pending: queue the callbacks in order.
+  void finish(FutureStatus status) {
+    status_ = status;
+    if (last_) queue_callbacks();
+  }
+  [[noreturn]] void throw_no_value();
+  [[noreturn]] void throw_invalid_state() const;
+
+  std::uint32_t refs_ = 0;
+  FutureStatus status_ = FutureStatus::pending;
+  bool log_error_ = false;
+  bool is_task_ = false;
+  bool taken_ = false;  // a move-only value was moved out
+  LoopCore* loop_;
+  DoneCallback* last_ = nullptr;  // circular list: last_->next_ is the first
+  std::exception_ptr error_;      // the error, or the CancelledError not yet handed out
+  SharedText cancel_message_;
+  std::source_location where_;
+
+private:
+  void last_ref_gone();
+  void queue_callbacks();
+};
+
+/// The untyped half of a task: a future with a step function.
+class BRIO_API TaskBase : public FutureBase {
+public:
+  TaskBase(LoopCore& loop, std::source_location where);
+
+  bool cancel(const SharedText& message) override;
+  [[nodiscard]] std::uint32_t cancelling() const noexcept { return cancel_requests_; }
+  std::uint32_t uncancel() noexcept {
+    if (cancel_requests_ > 0 && --cancel_requests_ == 0) must_cancel_ = false;
+    return cancel_requests_;
+  }
+
+  [[nodiscard]] std::string name() const;
+  void set_name(std::string name);
+  [[nodiscard]] Context context() { return Context(context_.share()); }
+  [[nodiscard]] ContextSlot& context_slot() noexcept { return context_; }
+
+  /// Queues the first step, or runs it now (eager).
+  void start(bool eager);
+  void run() override;  // a step
+  /// The loop is closed under an unfinished task: its frames go, innermost first.
+  void abandon() noexcept;
+  [[nodiscard]] std::string repr() const override;
+  [[nodiscard]] std::string describe() const override { return repr(); }
+
+  /// The coroutine `promise`, running in this task, suspends on `node`. False: do not suspend,
+  /// a cancelled scope interrupts the wait before it begins.
+  [[nodiscard]] bool suspend(PromiseBase& promise, Node& node) {
+    suspended_ = &promise;
+    waiting_on_ = &node;
+    if (must_cancel_ || scope_cancelled_) [[unlikely]]
+      return suspend_cancelled(node);
+    return true;
+  }
+  /// What the task waited on has ended: resume it in the next iteration.
+  void wake() {
+    waiting_on_ = nullptr;
+    loop_->ready(*this);
+  }
+  /// A cancellation requested while no wait could take it: true once, and then it is delivered.
+  [[nodiscard]] bool take_must_cancel() noexcept { return std::exchange(must_cancel_, false); }
+  [[nodiscard]] bool must_cancel() const noexcept { return must_cancel_; }
+
+  [[nodiscard]] Node* waiting_on() const noexcept { return waiting_on_; }
+  /// Innermost suspended coroutine; null before the first suspension and while running.
+  [[nodiscard]] PromiseBase* suspended() const noexcept { return suspended_; }
+  [[nodiscard]] PromiseBase* root() const noexcept { return root_; }
+  [[nodiscard]] TaskBase* next_task() const noexcept { return next_task_; }
+
+  // The innermost cancel scope that the task is in, and its level-triggered state (CancelScope).
+  CancelScope* scope_ = nullptr;
+  bool scope_cancelled_ = false;
+  // Set while a wait must not be interrupted by a scope (leaving a group, re-acquiring a lock).
+  std::uint16_t scope_shields_ = 0;
+
+protected:
+  ~TaskBase() override;
+  [[nodiscard]] const char* kind() const noexcept override { return "Task"; }
+  /// Takes the value out of the root coroutine's promise. Only for a normal end.
+  virtual void take_value() = 0;
+  /// The error in the root coroutine's promise.
+  virtual std::exception_ptr take_error() noexcept = 0;
+
+  PromiseBase* root_ = nullptr;
+  ContextSlot context_;
+
+private:
+  void step();
+  void finish_step();
+  bool suspend_cancelled(Node& node);
+  void unlink() noexcept;
+  void destroy_frames() noexcept;
+
+  PromiseBase* suspended_ = nullptr;
+  Node* waiting_on_ = nullptr;
+  TaskBase* next_task_ = nullptr;
+  TaskBase* previous_task_ = nullptr;
+  std::uint64_t name_;  // a number, or a pointer to a string with the low bit set
+  std::uint32_t cancel_requests_ = 0;
+  bool must_cancel_ = false;
+  bool listed_ = false;
+};
+
+/// One wait of one task, on nothing but being woken: what asyncio does with a private future.
+/// Lives in the frame of the awaiting coroutine.
+class BRIO_API Waiter : public TimedNode {
+public:
+  Waiter() = default;
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+  virtual ~Waiter() = default;
+
+  /// Suspends the coroutine in the current task; false as TaskBase::suspend.
+  [[nodiscard]] bool suspend(PromiseBase& promise) {
+    task_ = thread_state.task;
+    if (!task_) [[unlikely]]
+      throw_no_task();
+    state_ = State::pending;
+    if (!task_->suspend(promise, *this)) [[unlikely]] {
+      state_ = State::interrupted;
+      return false;
+    }
+    return true;
+  }
+  /// Suspends as a bare yield does: ready at once. No wait is there to take a cancellation; it
+  /// stays with the task until the step.
+  [[nodiscard]] bool suspend_ready(PromiseBase& promise) {
+    task_ = thread_state.task;
+    if (!task_) [[unlikely]]
+      throw_no_task();
+    state_ = State::woken;
+    if (!task_->suspend(promise, *this)) [[unlikely]] {
+      state_ = State::interrupted;
+      return false;
+    }
+    task_->wake();
+    return true;
+  }
+  /// Neither woken nor cancelled yet.
+  [[nodiscard]] bool pending() const noexcept { return state_ == State::pending; }
+  [[nodiscard]] bool woken() const noexcept { return state_ == State::woken; }
+  /// Ends the wait: the task resumes in the next iteration. Does nothing when it has ended.
+  void wake() {
+    if (state_ != State::pending) return;
+    state_ = State::woken;
+    task_->wake();
+  }
+  [[nodiscard]] TaskBase* task() const noexcept { return task_; }
+
+  /// The turn of a timer that stands for this wait.
+  void run() override { wake(); }
+  bool cancel_wait(const SharedText& message) override;
+  [[nodiscard]] FutureBase* awaiting() const noexcept override;
+
+  /// After resumption: does a cancellation end this wait?
+  [[nodiscard]] bool interrupted() const noexcept {
+    return state_ >= State::cancelled || (task_ && task_->must_cancel());
+  }
+  /// Throws the CancelledError if interrupted(); to be called once, on resumption.
+  void check() {
+    if (interrupted()) [[unlikely]]
+      throw_interrupted();
+  }
+  [[noreturn]] void throw_interrupted();
+
+protected:
+  enum class State : std::uint8_t { idle, pending, woken, cancelled, interrupted };
+  [[noreturn]] static void throw_no_task();
+  State state_ = State::idle;
+
+private:
+  TaskBase* task_ = nullptr;
+  SharedText message_;
+};
+
+/// A task waiting for a future. Base of `co_await future`.
+class BRIO_API FutureWait : public DoneCallback {
+public:
+  explicit FutureWait(FutureBase& future) noexcept : future_(&future) { future.ref(); }
+  FutureWait(const FutureWait&) = delete;
+  FutureWait& operator=(const FutureWait&) = delete;
+  ~FutureWait() {
+    if (linked()) future_->remove(*this);
+    future_->unref();
+  }
+
+  [[nodiscard]] bool await_ready() const noexcept { return future_->done(); }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> caller) {
+    return begin(caller.promise());
+  }
+
+  void run() override;
+  void on_done(FutureBase&) override { task_->wake(); }
+  bool cancel_wait(const SharedText& message) override { return future_->cancel(message); }
+  [[nodiscard]] FutureBase* awaited() const noexcept override { return future_; }
+  [[nodiscard]] FutureBase* awaiting() const noexcept override { return task_; }
+
+protected:
+  /// Throws what interrupts the wait, if anything.
+  void check() {
+    if (task_ && (task_->must_cancel() || refused_ != Refused::no)) [[unlikely]]
+      throw_interrupted();
+  }
+  FutureBase* future_;
+
+private:
+  enum class Refused : std::uint8_t { no, itself, other_loop, scope };
+  bool begin(PromiseBase& promise);
+  [[noreturn]] void throw_interrupted();
+  TaskBase* task_ = nullptr;
+  Refused refused_ = Refused::no;
+};
+
+}  // namespace brio::detail

@@ -1,0 +1,26 @@
+// What a thread knows about the loop that it runs. One thread_local, constant-initialised, so
+// that reading it is a plain load.
+#pragma once
+
+#include <brio/core/config.hpp>
+
+namespace brio {
+class EventLoop;
+}
+
+namespace brio::detail {
+
+class TaskBase;
+class ContextSlot;
+
+struct ThreadState {
+  EventLoop* running;     // the loop whose run_forever is on this thread's stack
+  TaskBase* task;         // the task whose step runs now
+  ContextSlot* context;   // where the current context lives; null: the thread's own
+  EventLoop* set_loop;    // set_event_loop
+};
+
+BRIO_API extern constinit thread_local ThreadState thread_state
+    __attribute__((tls_model("initial-exec")));
+
+}  // namespace brio::detail

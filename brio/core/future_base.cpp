@@ -1,0 +1,222 @@
+#include <brio/core/detail/future_base.hpp>
+#include <brio/core/loop.hpp>
+
+#include <cxxabi.h>
+#include <typeinfo>
+
+namespace brio::detail {
+
+namespace {
+// catch_type.__do_catch(thrown) is what the unwinder asks at each handler: no throw needed.
+bool is_a(const std::type_info& thrown, const std::type_info& catch_type) {
+  void* object = nullptr;
+  return thrown == catch_type || catch_type.__do_catch(&thrown, &object, 1);
+}
+}  // namespace
+
+ErrorKind classify(const std::exception_ptr& error) noexcept {
+  const std::type_info* type = error ? error.__cxa_exception_type() : nullptr;
+  if (!type) return ErrorKind::ordinary;
+  if (*type == typeid(CancelledError)) return ErrorKind::cancelled;
+  // A class hierarchy below the fatal roots may exist; __do_catch looks through the bases. It may
+  // adjust the object pointer, which is not used here.
+  try {
+    if (is_a(*type, typeid(CancelledError))) return ErrorKind::cancelled;
+    if (is_a(*type, typeid(SystemExit)) || is_a(*type, typeid(KeyboardInterrupt)))
+      return ErrorKind::fatal;
+  } catch (...) {
+    return ErrorKind::ordinary;
+  }
+  return ErrorKind::ordinary;
+}
+
+// ---- FutureBase
+
+FutureBase::~FutureBase() {
+  each_callback([this](DoneCallback& callback) {
+    remove(callback);
+    callback.drop();
+  });
+  loop_->unref();
+}
+
+void FutureBase::run() {}
+
+void FutureBase::last_ref_gone() {
+  if (log_error_ && error_) {
+    // The handler may take a handle and keep the future alive.
+    refs_ = 1;
+    log_error_ = false;
+    ExceptionContext context;
+    context.message = std::string(kind()) + " exception was never retrieved";
+    context.exception = error_;
+    context.where = where_;
+    context.future = AnyFuture(Ref<FutureBase>(this));
+    loop().call_exception_handler(context);
+    context.future = AnyFuture();
+    if (--refs_ > 0) return;
+  }
+  destroy();
+}
+
+std::string FutureBase::repr() const {
+  const char* state = status_ == FutureStatus::pending     ? "pending"
+                      : status_ == FutureStatus::cancelled ? "cancelled"
+                                                           : "finished";
+  std::string text = std::string("<") + kind() + " " + state;
+  if (failed()) text += " exception=" + type_name(error_) + "(" + brio::describe(error_) + ")";
+  text += std::string(" created at ") + where_.file_name() + ":" + std::to_string(where_.line());
+  return text + ">";
+}
+
+bool FutureBase::cancel(const SharedText& message) {
+  if (done()) return false;
+  cancel_message_ = message;
+  finish(FutureStatus::cancelled);
+  return true;
+}
+
+void FutureBase::set_exception(std::exception_ptr error) {
+  require_pending();
+  if (!error) throw TypeError("set_exception: a null exception_ptr");
+  fail(std::move(error));
+}
+
+void FutureBase::fail(std::exception_ptr error, bool log) {
+  error_ = std::move(error);
+  log_error_ = log;
+  finish(FutureStatus::finished);
+}
+
+std::exception_ptr FutureBase::exception() {
+  if (status_ == FutureStatus::cancelled) std::rethrow_exception(make_cancelled_error());
+  if (status_ == FutureStatus::pending) throw InvalidStateError("Exception is not set.");
+  log_error_ = false;
+  return error_;
+}
+
+void FutureBase::throw_no_value() {
+  if (status_ == FutureStatus::cancelled) {
+    if (error_) std::rethrow_exception(make_cancelled_error());
+    throw CancelledError(cancel_message_);
+  }
+  if (status_ == FutureStatus::pending) throw InvalidStateError("Result is not set.");
+  if (error_) {
+    log_error_ = false;
+    std::rethrow_exception(error_);
+  }
+  throw InvalidStateError("The result was moved out by an earlier await.");
+}
+
+void FutureBase::throw_invalid_state() const { throw InvalidStateError("invalid state"); }
+
+void FutureBase::require_no_task(const char* operation) const {
+  if (is_task_) throw RuntimeError(std::string("Task does not support ") + operation + " operation");
+}
+
+std::exception_ptr FutureBase::make_cancelled_error() {
+  if (error_) return std::exchange(error_, nullptr);
+  return std::make_exception_ptr(CancelledError(cancel_message_));
+}
+
+void FutureBase::add(DoneCallback& callback) {
+  if (done()) {
+    callback.on_done(*this);
+    return;
+  }
+  if (last_) {
+    callback.next_ = last_->next_;
+    callback.previous_ = last_;
+    last_->next_->previous_ = &callback;
+    last_->next_ = &callback;
+  } else {
+    callback.next_ = callback.previous_ = &callback;
+  }
+  last_ = &callback;
+}
+
+void FutureBase::remove(DoneCallback& callback) noexcept {
+  if (callback.next_ == &callback) {
+    last_ = nullptr;
+  } else {
+    callback.previous_->next_ = callback.next_;
+    callback.next_->previous_ = callback.previous_;
+    if (last_ == &callback) last_ = callback.previous_;
+  }
+  callback.next_ = callback.previous_ = nullptr;
+}
+
+void FutureBase::queue_callbacks() {
+  // on_done only queues, so the list cannot change under us; but a callback may own the last
+  // reference to this future, which must see the loop through.
+  Ref<FutureBase> keep(this);
+  while (last_) {
+    DoneCallback* first = last_->next_;
+    remove(*first);
+    first->on_done(*this);
+  }
+}
+
+// ---- Waiter
+
+void Waiter::throw_no_task() {
+  throw RuntimeError("await outside of a task: run the coroutine with brio::run or create_task");
+}
+
+bool Waiter::cancel_wait(const SharedText& message) {
+  if (state_ != State::pending) return false;
+  state_ = State::cancelled;
+  message_ = message;
+  task_->wake();
+  return true;
+}
+
+FutureBase* Waiter::awaiting() const noexcept { return task_; }
+
+void Waiter::throw_interrupted() {
+  if (state_ == State::interrupted) throw CancelledError();
+  const bool by_wait = state_ == State::cancelled;
+  (void)task_->take_must_cancel();
+  throw CancelledError(by_wait ? message_ : task_->cancel_message());
+}
+
+// ---- FutureWait
+
+void FutureWait::run() {}
+
+bool FutureWait::begin(PromiseBase& promise) {
+  task_ = thread_state.task;
+  if (!task_) [[unlikely]]
+    throw RuntimeError("await outside of a task: run the coroutine with brio::run or create_task");
+  if (static_cast<FutureBase*>(task_) == future_ || &future_->core() != &task_->core())
+      [[unlikely]] {
+    // As in asyncio the error arrives with the task's next step, not inside this one.
+    refused_ = &future_->core() == &task_->core() ? Refused::itself : Refused::other_loop;
+    const bool suspended = task_->suspend(promise, *this);
+    (void)suspended;  // refused waits take no cancellation, so nothing can have come back
+    task_->wake();
+    return true;
+  }
+  future_->add(*this);
+  if (!task_->suspend(promise, *this)) [[unlikely]] {
+    if (linked()) future_->remove(*this);
+    refused_ = Refused::scope;
+    return false;
+  }
+  return true;
+}
+
+void FutureWait::throw_interrupted() {
+  if (refused_ == Refused::scope) throw CancelledError();
+  if (task_->take_must_cancel()) {
+    if (future_->cancelled()) std::rethrow_exception(future_->make_cancelled_error());
+    future_->mark_retrieved();
+    throw CancelledError(task_->cancel_message());
+  }
+  if (refused_ == Refused::itself)
+    throw RuntimeError("Task cannot await on itself: " + task_->repr());
+  throw RuntimeError(task_->repr() + " got Future " + future_->repr() +
+                     " attached to a different loop");
+}
+
+}  // namespace brio::detail

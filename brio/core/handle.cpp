@@ -1,0 +1,151 @@
+#include <brio/core/loop.hpp>
+
+namespace brio::detail {
+
+namespace {
+
+std::string place(std::source_location where) {
+  return std::string(where.file_name()) + ":" + std::to_string(where.line());
+}
+
+// Runs a callback; an ordinary error is reported and the loop goes on, a fatal one leaves it.
+template <class Call, class Report>
+void guarded(Call&& call, Report&& report) {
+  std::exception_ptr error;
+  try {
+    call();
+    return;
+  } catch (...) {
+    error = std::current_exception();
+  }
+  if (classify(error) == ErrorKind::fatal) std::rethrow_exception(error);
+  report(std::move(error));
+}
+
+}  // namespace
+
+HandleState::~HandleState() { loop_->unref(); }
+
+void HandleState::schedule() {
+  ref();
+  loop_->ready(*this);
+}
+
+void HandleState::schedule_at(TimePoint when) {
+  when_ = when;
+  ref();
+  loop_->timers_.add(*this, when);
+}
+
+void HandleState::run() {
+  const Ref<HandleState> keep(this, Adopt{});
+  if (!cancelled_) invoke();
+}
+
+void HandleState::cancel() noexcept {
+  if (std::exchange(cancelled_, true)) return;
+  const Ref<HandleState> keep(this);
+  if (armed()) {
+    loop_->timers_.remove(*this);
+    unref();
+  }
+  clear();
+}
+
+void HandleState::invoke() {
+  const Ref<HandleState> keep(this);
+  const ContextSwitch switched(context_);
+  guarded([this] { call(); },
+          [this](std::exception_ptr error) {
+            ExceptionContext context;
+            context.message = "Exception in callback " + repr();
+            context.exception = std::move(error);
+            context.handle = Handle(Ref<HandleState>(this));
+            context.where = where_;
+            loop_->loop().call_exception_handler(context);
+          });
+}
+
+std::string HandleState::repr() const {
+  return std::string("<Handle") + (cancelled_ ? " cancelled" : "") + " created at " +
+         place(where_) + ">";
+}
+
+std::string HandleState::describe() const { return repr(); }
+
+void PostedState::run() {
+  const Ref<PostedState> keep(this, Adopt{});
+  const std::lock_guard lock(running_);
+  if (cancelled_.load()) return;
+  const ContextSwitch switched(context_);
+  guarded([this] { call(); },
+          [this](std::exception_ptr error) {
+            ExceptionContext context;
+            context.message = "Exception in callback posted at " + place(where_);
+            context.exception = std::move(error);
+            context.where = where_;
+            loop_->loop().call_exception_handler(context);
+          });
+}
+
+void PostedState::cancel() {
+  const std::lock_guard lock(running_);
+  cancelled_.store(true);
+}
+
+std::string PostedState::describe() const {
+  return "<ThreadSafeHandle created at " + place(where_) + ">";
+}
+
+// ---- done-callbacks
+
+void CallbackBase::on_done(FutureBase& future) {
+  future_ = Ref<FutureBase>(&future);
+  future.core().ready(*this);
+}
+
+void CallbackBase::run() {
+  const std::unique_ptr<CallbackBase> self(this);
+  const ContextSwitch switched(context_);
+  guarded([this] { call(*future_); },
+          [this](std::exception_ptr error) {
+            ExceptionContext context;
+            context.message = "Exception in callback " + describe();
+            context.exception = std::move(error);
+            context.future = AnyFuture(future_);
+            context.where = where_;
+            future_->loop().call_exception_handler(context);
+          });
+}
+
+void CallbackBase::drop() noexcept { delete this; }
+
+std::string CallbackBase::describe() const {
+  return "<done-callback created at " + place(where_) + ">";
+}
+
+std::size_t remove_callbacks(FutureBase& future, const void* type, const void* function) {
+  std::size_t removed = 0;
+  future.each_callback([&](DoneCallback& callback) {
+    auto* user = callback.user_callback();
+    if (!user || !user->same(type, function)) return;
+    future.remove(callback);
+    delete user;
+    ++removed;
+  });
+  return removed;
+}
+
+std::size_t remove_callback_id(FutureBase& future, std::uint64_t id) {
+  std::size_t removed = 0;
+  future.each_callback([&](DoneCallback& callback) {
+    auto* user = callback.user_callback();
+    if (!user || user->id() != id) return;
+    future.remove(callback);
+    delete user;
+    ++removed;
+  });
+  return removed;
+}
+
+}  // namespace brio::detail

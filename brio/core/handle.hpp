@@ -1,0 +1,181 @@
+// Handle and TimerHandle: what call_soon, call_later and call_at return.
+#pragma once
+
+#include <brio/core/context.hpp>
+#include <brio/core/detail/frame_pool.hpp>
+#include <brio/core/detail/loop_core.hpp>
+#include <brio/core/detail/ref.hpp>
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <source_location>
+#include <string>
+#include <utility>
+
+namespace brio {
+
+namespace detail {
+
+class BRIO_API HandleState : public TimedNode, public Pooled {
+public:
+  HandleState(LoopCore& loop, ContextSlot context, std::source_location where)
+      : loop_(&loop), context_(std::move(context)), where_(where) {
+    loop.ref();
+  }
+  HandleState(const HandleState&) = delete;
+  HandleState& operator=(const HandleState&) = delete;
+  virtual ~HandleState();
+
+  void ref() noexcept { ++refs_; }
+  void unref() noexcept {
+    if (--refs_ == 0) delete this;
+  }
+
+  void run() override;
+  void drop() noexcept override { unref(); }
+  [[nodiscard]] bool live() const noexcept override { return !cancelled_; }
+  void cancel() noexcept;
+  [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
+  [[nodiscard]] TimePoint when() const noexcept { return when_; }
+  [[nodiscard]] Context context() { return Context(context_.share()); }
+  [[nodiscard]] std::source_location where() const noexcept { return where_; }
+  [[nodiscard]] LoopCore& core() const noexcept { return *loop_; }
+  /// Runs the callback in its context; errors go to the exception handler, fatal ones leave.
+  void invoke();
+  [[nodiscard]] std::string repr() const;
+  [[nodiscard]] std::string describe() const override;
+
+  /// Puts it into the ready ring, or into the heap. The queue holds a reference.
+  void schedule();
+  void schedule_at(TimePoint when);
+
+protected:
+  virtual void call() = 0;
+  /// Destroys the callable (cancel drops references at once).
+  virtual void clear() noexcept = 0;
+
+private:
+  std::uint32_t refs_ = 0;
+  bool cancelled_ = false;
+  LoopCore* loop_;
+  ContextSlot context_;
+  std::source_location where_;
+  TimePoint when_{};
+};
+
+template <class F>
+class HandleOf final : public HandleState {
+public:
+  template <class G>
+  HandleOf(G&& function, LoopCore& loop, ContextSlot context, std::source_location where)
+      : HandleState(loop, std::move(context), where), function_(std::forward<G>(function)) {}
+
+private:
+  void call() override { (*function_)(); }
+  void clear() noexcept override { function_.reset(); }
+  std::optional<F> function_;
+};
+
+}  // namespace detail
+
+/// A scheduled callback (asyncio.Handle). Copies name the same one. Dropping it changes nothing.
+class BRIO_API Handle {
+public:
+  Handle() noexcept = default;
+  explicit Handle(detail::Ref<detail::HandleState> state) noexcept : state_(std::move(state)) {}
+
+  /// The callback will not run, and is destroyed now. Does nothing afterwards or twice.
+  void cancel() noexcept {
+    if (state_) state_->cancel();
+  }
+  [[nodiscard]] bool cancelled() const noexcept { return state_ && state_->cancelled(); }
+  /// The context in which the callback runs (Handle.get_context).
+  [[nodiscard]] Context get_context() const { return state_->context(); }
+  /// False for a default-constructed handle.
+  explicit operator bool() const noexcept { return static_cast<bool>(state_); }
+  bool operator==(const Handle& other) const noexcept = default;
+
+  [[nodiscard]] const detail::Ref<detail::HandleState>& state() const noexcept { return state_; }
+
+protected:
+  detail::Ref<detail::HandleState> state_;
+};
+
+/// A callback with a deadline (asyncio.TimerHandle).
+class BRIO_API TimerHandle : public Handle {
+public:
+  using Handle::Handle;
+  /// The deadline on the loop's clock.
+  [[nodiscard]] TimePoint when() const noexcept { return state_->when(); }
+};
+
+namespace detail {
+
+/// A callback posted from another thread; its count is atomic and cancel may meet a running call.
+class BRIO_API PostedState : public Node {
+public:
+  PostedState(LoopCore& loop, ContextSlot context, std::source_location where)
+      : loop_(&loop), context_(std::move(context)), where_(where) {}
+  PostedState(const PostedState&) = delete;
+  PostedState& operator=(const PostedState&) = delete;
+  virtual ~PostedState() = default;
+
+  void ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void unref() noexcept {
+    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+  void run() override;
+  void drop() noexcept override { unref(); }
+  [[nodiscard]] bool live() const noexcept override { return !cancelled_.load(); }
+  void cancel();
+  [[nodiscard]] bool cancelled() const noexcept { return cancelled_.load(); }
+  [[nodiscard]] std::string describe() const override;
+
+  PostedState* next_ = nullptr;  // in the loop's inbox
+
+protected:
+  virtual void call() = 0;
+  virtual void clear() noexcept = 0;
+
+private:
+  std::atomic<unsigned> refs_{0};
+  std::atomic<bool> cancelled_{false};
+  std::recursive_mutex running_;  // recursive: a callback may cancel its own handle
+  LoopCore* loop_;
+  ContextSlot context_;
+  std::source_location where_;
+};
+
+template <class F>
+class PostedOf final : public PostedState {
+public:
+  template <class G>
+  PostedOf(G&& function, LoopCore& loop, ContextSlot context, std::source_location where)
+      : PostedState(loop, std::move(context), where), function_(std::forward<G>(function)) {}
+
+private:
+  void call() override { (*function_)(); }
+  void clear() noexcept override { function_.reset(); }
+  std::optional<F> function_;
+};
+
+}  // namespace detail
+
+/// What call_soon_threadsafe returns; may be used from any thread (asyncio's _ThreadSafeHandle).
+class BRIO_API ThreadSafeHandle {
+public:
+  ThreadSafeHandle() noexcept = default;
+  explicit ThreadSafeHandle(detail::Ref<detail::PostedState> state) noexcept
+      : state_(std::move(state)) {}
+  /// The callback will not run. While it runs in the loop's thread, blocks until it has returned.
+  void cancel() {
+    if (state_) state_->cancel();
+  }
+  [[nodiscard]] bool cancelled() const noexcept { return state_ && state_->cancelled(); }
+
+private:
+  detail::Ref<detail::PostedState> state_;
+};
+
+}  // namespace brio

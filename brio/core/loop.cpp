@@ -1,0 +1,403 @@
+#include <brio/core/detail/future_base.hpp>
+#include <brio/core/loop.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+namespace brio {
+
+Engine::~Engine() = default;
+
+namespace detail {
+
+EventLoop& LoopCore::loop() noexcept { return static_cast<EventLoop&>(*this); }
+void LoopCore::destroy() noexcept { delete static_cast<EventLoop*>(this); }
+
+bool debug_here() noexcept {
+  if (const EventLoop* loop = thread_state.running) return loop->get_debug();
+  static const bool from_environment = [] {
+    const char* value = std::getenv("BRIO_DEBUG");
+    return value && *value && std::strcmp(value, "0") != 0;
+  }();
+  return from_environment;
+}
+
+void throw_awaited_twice() { throw RuntimeError("cannot reuse already awaited coroutine"); }
+
+void report_never_awaited(PromiseBase& promise) noexcept {
+  try {
+    const std::source_location& where = promise.where_;
+    log(LogLevel::warning, "brio",
+        std::string(where.file_name()) + ":" + std::to_string(where.line()) + ": coroutine '" +
+            where.function_name() + "' was never awaited");
+  } catch (...) {
+    // No memory for a warning: nothing better can be done in a destructor.
+  }
+}
+
+}  // namespace detail
+
+using detail::thread_state;
+
+EventLoop::EventLoop(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {
+  debug_ = detail::debug_here();
+}
+
+EventLoop::~EventLoop() = default;
+
+void LoopDeleter::operator()(EventLoop* loop) const noexcept {
+  if (!loop) return;
+  try {
+    if (!loop->is_running()) loop->close();
+  } catch (...) {
+    log(LogLevel::error, "brio", "closing the event loop failed: " + describe(std::current_exception()));
+  }
+  loop->unref();
+}
+
+LoopPtr new_event_loop(std::unique_ptr<Engine> engine) {
+  auto* loop = new EventLoop(engine ? std::move(engine) : detail::make_default_engine());
+  loop->ref();
+  return LoopPtr(loop);
+}
+
+EventLoop& get_running_loop() {
+  if (!thread_state.running) throw RuntimeError("no running event loop");
+  return *thread_state.running;
+}
+
+AnyTask current_task() { return AnyTask(thread_state.task); }
+
+std::vector<AnyTask> all_tasks(EventLoop* loop) {
+  const EventLoop& of = loop ? *loop : get_running_loop();
+  std::vector<AnyTask> tasks;
+  for (detail::TaskBase* task = of.first_task_; task; task = task->next_task())
+    if (!task->done()) tasks.emplace_back(task);
+  return tasks;
+}
+
+AnyTask eager_task_factory(EventLoop&, TaskRequest& request) {
+  if (!request.options.eager_start) request.options.eager_start = true;
+  return request.start();
+}
+
+void EventLoop::check_closed() const {
+  if (closed_) [[unlikely]]
+    throw RuntimeError("Event loop is closed");
+}
+
+void EventLoop::check_thread() const {
+  if (running_ && thread_ != &thread_state)
+    throw RuntimeError(
+        "Non-thread-safe operation invoked on an event loop other than the current one");
+}
+
+// ---- running
+
+namespace {
+// The loop is this thread's running one for a scope, also when a fatal error leaves it.
+class Running {
+public:
+  explicit Running(EventLoop& loop, bool& flag) : flag_(flag) {
+    flag_ = true;
+    thread_state.running = &loop;
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() {
+    flag_ = false;
+    thread_state.running = nullptr;
+  }
+
+private:
+  bool& flag_;
+};
+}  // namespace
+
+void EventLoop::run_forever() {
+  check_closed();
+  if (running_) throw RuntimeError("This event loop is already running");
+  if (thread_state.running)
+    throw RuntimeError("Cannot run the event loop while another loop is running");
+  const Running running(*this, running_);
+  thread_ = &thread_state;
+  struct Reset {
+    bool& flag;
+    ~Reset() { flag = false; }
+  } const reset{stopping_};
+  do iterate(true);
+  while (!stopping_);
+}
+
+bool EventLoop::run_once() {
+  check_closed();
+  if (running_) throw RuntimeError("This event loop is already running");
+  if (thread_state.running)
+    throw RuntimeError("Cannot run the event loop while another loop is running");
+  const Running running(*this, running_);
+  thread_ = &thread_state;
+  iterate(false);
+  stopping_ = false;
+  return !ready_.empty() || !timers_.empty() || first_task_ != nullptr;
+}
+
+void EventLoop::iterate(bool may_block) {
+  if (inbox_.load(std::memory_order_relaxed)) take_posted();
+  if (interrupt_check_) [[unlikely]]
+    interrupt_check_(interrupt_argument_);
+
+  const bool idle = may_block && ready_.empty() && !stopping_;
+  if (idle) {
+    Duration timeout(-1);
+    if (!timers_.empty()) {
+      timeout = std::clamp<Duration>(timers_.earliest() - engine_->now(), Duration::zero(),
+                                     std::chrono::hours(24));
+    }
+    // A poster that sees sleeping_ writes to the engine; one that does not has put its node where
+    // the second look finds it.
+    sleeping_.store(true, std::memory_order_seq_cst);
+    if (inbox_.load(std::memory_order_seq_cst)) timeout = Duration::zero();
+    engine_->poll(timeout, *this);
+    sleeping_.store(false, std::memory_order_relaxed);
+    if (inbox_.load(std::memory_order_acquire)) take_posted();
+    if (interrupt_check_) [[unlikely]]
+      interrupt_check_(interrupt_argument_);
+  } else if (engine_->watching()) {
+    engine_->poll(Duration::zero(), *this);
+  }
+
+  if (!timers_.empty()) {
+    const TimePoint now = engine_->now();
+    while (!timers_.empty() && timers_.earliest() <= now) ready_.push(timers_.pop());
+  }
+
+  const std::size_t count = ready_.size();
+  if (debug_ || watched_steps_) [[unlikely]]
+    run_ready_watched(count);
+  else
+    run_ready(count);
+}
+
+void EventLoop::run_ready(std::size_t count) {
+  for (; count > 0; --count) ready_.pop()->run();
+}
+
+void EventLoop::run_ready_watched(std::size_t count) {
+  for (; count > 0; --count) {
+    detail::Node* node = ready_.pop();
+    if (!node->live()) {
+      node->run();
+      continue;
+    }
+    if (watched_steps_) step_hook_();
+    if (!debug_) {
+      node->run();
+      continue;
+    }
+    const std::string what = node->describe();
+    const TimePoint start = engine_->now();
+    node->run();
+    const Duration took = engine_->now() - start;
+    if (took >= slow_callback_duration) {
+      const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+      char text[32];
+      std::snprintf(text, sizeof text, "%lld.%03lld", static_cast<long long>(millis / 1000),
+                    static_cast<long long>(millis % 1000));
+      log(LogLevel::warning, "brio", "Executing " + what + " took " + text + " seconds");
+    }
+  }
+}
+
+void EventLoop::run_until_done(detail::FutureBase& future, bool fresh_task) {
+  check_closed();
+  if (running_) throw RuntimeError("This event loop is already running");
+  if (thread_state.running)
+    throw RuntimeError("Cannot run the event loop while another loop is running");
+  if (&future.core() != this)
+    throw ValueError("The future belongs to a different loop than the one it should run on");
+  const AnyFuture handle{detail::Ref<detail::FutureBase>(&future)};
+  // A fatal error leaves run_forever by itself; stopping as well would cut the next run short.
+  const CallbackId stopper = handle.add_done_callback([this](AnyFuture done) {
+    if (!done.cancelled() && done.state()->stored_error() &&
+        detail::classify(done.state()->stored_error()) == detail::ErrorKind::fatal)
+      return;
+    stop();
+  });
+  try {
+    run_forever();
+  } catch (...) {
+    if (fresh_task && future.done() && !future.cancelled()) future.mark_retrieved();
+    handle.remove_done_callback(stopper);
+    throw;
+  }
+  handle.remove_done_callback(stopper);
+  if (!future.done()) throw RuntimeError("Event loop stopped before Future completed.");
+}
+
+void EventLoop::close() {
+  if (running_) throw RuntimeError("Cannot close a running event loop");
+  if (closed_) return;
+  open_.store(false);
+  take_posted();
+  // Callbacks and timers first: they may hold the last references to what waits.
+  const auto drop_queues = [this] {
+    while (!ready_.empty()) ready_.pop()->drop();
+    while (!timers_.empty()) timers_.pop()->drop();
+  };
+  drop_queues();
+  for (detail::TaskBase* task = first_task_; task; task = first_task_) {
+    ExceptionContext context;
+    context.message = "Task was destroyed but it is pending!";
+    context.task = AnyTask(task);
+    context.where = task->where();
+    call_exception_handler(context);
+    task->abandon();
+    drop_queues();  // what destructors in the frames have scheduled will not run any more
+  }
+  closed_ = true;
+  for (Descriptor& descriptor : descriptors_) descriptor = {};
+  while (!locals_.empty()) {
+    const std::shared_ptr<void> last = std::move(locals_.back().object);
+    locals_.pop_back();
+  }
+  drop_queues();
+  engine_->close();
+  exception_handler_ = nullptr;
+  task_factory_ = nullptr;
+}
+
+// ---- other threads
+
+void EventLoop::post(detail::PostedState& posted) {
+  if (!open_.load(std::memory_order_acquire)) throw RuntimeError("Event loop is closed");
+  posted.ref();
+  detail::PostedState* head = inbox_.load(std::memory_order_relaxed);
+  do posted.next_ = head;
+  while (!inbox_.compare_exchange_weak(head, &posted, std::memory_order_seq_cst,
+                                       std::memory_order_relaxed));
+  // Only the first of a batch wakes a sleeping loop.
+  if (sleeping_.load(std::memory_order_seq_cst) && sleeping_.exchange(false)) engine_->wake();
+}
+
+void EventLoop::take_posted() {
+  detail::PostedState* newest = inbox_.exchange(nullptr, std::memory_order_acquire);
+  detail::PostedState* oldest = nullptr;
+  while (newest) {
+    detail::PostedState* const next = newest->next_;
+    newest->next_ = oldest;
+    oldest = newest;
+    newest = next;
+  }
+  while (oldest) {
+    detail::PostedState* const next = oldest->next_;
+    ready_.push(oldest);
+    oldest = next;
+  }
+}
+
+// ---- descriptors
+
+void EventLoop::descriptor_ready(int fd, Interest ready) {
+  if (static_cast<std::size_t>(fd) >= descriptors_.size()) return;
+  const Descriptor& descriptor = descriptors_[static_cast<std::size_t>(fd)];
+  if ((ready & Interest::read) != Interest::none && descriptor.reader)
+    descriptor.reader.state()->schedule();
+  if ((ready & Interest::write) != Interest::none && descriptor.writer)
+    descriptor.writer.state()->schedule();
+}
+
+void EventLoop::apply_interest(int fd, const Descriptor& descriptor) {
+  engine_->watch(fd, (descriptor.reader ? Interest::read : Interest::none) |
+                         (descriptor.writer ? Interest::write : Interest::none));
+}
+
+Handle EventLoop::watch_descriptor(int fd, bool writer, Handle handle) {
+  check_closed();
+  if (debug_) check_thread();
+  if (fd < 0) throw ValueError("Invalid file descriptor: " + std::to_string(fd));
+  if (static_cast<std::size_t>(fd) >= descriptors_.size())
+    descriptors_.resize(static_cast<std::size_t>(fd) + 1);
+  Descriptor& descriptor = descriptors_[static_cast<std::size_t>(fd)];
+  Handle& slot = writer ? descriptor.writer : descriptor.reader;
+  if (slot) {
+    slot.cancel();
+    slot = handle;
+    return handle;
+  }
+  slot = handle;
+  try {
+    apply_interest(fd, descriptor);
+  } catch (...) {
+    slot = Handle();
+    throw;
+  }
+  return handle;
+}
+
+bool EventLoop::unwatch_descriptor(int fd, bool writer) {
+  if (closed_ || fd < 0 || static_cast<std::size_t>(fd) >= descriptors_.size()) return false;
+  Descriptor& descriptor = descriptors_[static_cast<std::size_t>(fd)];
+  Handle& slot = writer ? descriptor.writer : descriptor.reader;
+  if (!slot) return false;
+  slot.cancel();
+  slot = Handle();
+  apply_interest(fd, descriptor);
+  return true;
+}
+
+std::shared_ptr<void>* EventLoop::find_local(const void* key) noexcept {
+  for (LocalSlot& slot : locals_)
+    if (slot.key == key) return &slot.object;
+  return nullptr;
+}
+
+// ---- errors
+
+void EventLoop::default_exception_handler(const ExceptionContext& context) {
+  std::string text = context.message.empty() ? "Unhandled exception in event loop" : context.message;
+  if (context.future) text += "\nfuture: " + context.future.repr();
+  if (context.task) text += "\ntask: " + context.task.repr();
+  if (context.handle) text += "\nhandle: " + context.handle.state()->repr();
+  if (!context.source.empty()) text += "\n" + context.source;
+  if (context.where.line() != 0)
+    text += std::string("\ncreated at ") + context.where.file_name() + ":" +
+            std::to_string(context.where.line()) + " in " + context.where.function_name();
+  if (context.exception)
+    text += "\n" + type_name(context.exception) + ": " + describe(context.exception);
+  log(LogLevel::error, "brio", text);
+}
+
+void EventLoop::call_exception_handler(const ExceptionContext& context) {
+  const auto pass_fatal = [](const std::exception_ptr& error) {
+    if (detail::classify(error) == detail::ErrorKind::fatal) std::rethrow_exception(error);
+  };
+  if (!exception_handler_) {
+    default_exception_handler(context);
+    return;
+  }
+  std::exception_ptr failure;
+  try {
+    const std::shared_ptr<ExceptionHandler> handler = exception_handler_;
+    // It runs in the context of the task or callback that failed.
+    if (context.task || context.future.is_task()) {
+      auto* task = static_cast<detail::TaskBase*>(context.task ? context.task.state()
+                                                               : context.future.state());
+      const detail::ContextSwitch switched(task->context_slot());
+      (*handler)(*this, context);
+    } else {
+      (*handler)(*this, context);
+    }
+    return;
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  pass_fatal(failure);
+  ExceptionContext second;
+  second.message = "Unhandled error in exception handler";
+  second.exception = failure;
+  second.source = "while handling: " + context.message;
+  default_exception_handler(second);
+}
+
+}  // namespace brio

@@ -1,0 +1,342 @@
+// EventLoop: asyncio's loop over an I/O engine.
+//
+// One iteration: poll the engine (zero timeout if anything is ready), append what became ready,
+// append the due timers, then run exactly the handles that are in the ready ring at that moment.
+// A loop belongs to the thread that runs it; only call_soon_threadsafe may be called from others.
+#pragma once
+
+#include <brio/core/detail/function.hpp>
+#include <brio/core/engine.hpp>
+#include <brio/core/handle.hpp>
+#include <brio/core/logging.hpp>
+#include <brio/core/task.hpp>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace brio {
+
+/// What the exception handler is told (asyncio's context dictionary).
+struct ExceptionContext {
+  std::string message;
+  std::exception_ptr exception = nullptr;
+  AnyFuture future{};
+  AnyTask task{};
+  Handle handle{};
+  /// "transport" or "protocol", with what is known of it; "" otherwise.
+  std::string source{};
+  /// Where the callback, task or future was created.
+  std::source_location where{};
+};
+
+class EventLoop;
+using ExceptionHandler = detail::UniqueFunction<void(EventLoop&, const ExceptionContext&)>;
+
+/// A task about to be made, for a task factory: look at it, change the options, start it.
+class BRIO_API TaskRequest {
+public:
+  TaskRequest(const TaskRequest&) = delete;
+  TaskRequest& operator=(const TaskRequest&) = delete;
+  TaskOptions options;
+  /// The coroutine function's name.
+  [[nodiscard]] const char* function_name() const noexcept { return function_name_; }
+  /// Tells the coroutine from others that live (Coro::address).
+  [[nodiscard]] const void* coro_address() const noexcept { return address_; }
+  /// Makes the task. Must be called exactly once.
+  AnyTask start() { return make_(); }
+
+private:
+  friend class EventLoop;
+  TaskRequest(TaskOptions o, const char* name, const void* address,
+              detail::UniqueFunction<AnyTask()> make)
+      : options(std::move(o)), function_name_(name), address_(address), make_(std::move(make)) {}
+  const char* function_name_;
+  const void* address_;
+  detail::UniqueFunction<AnyTask()> make_;
+};
+
+/// Replaces how tasks are made: must return request.start(), before or after changing options.
+using TaskFactory = detail::UniqueFunction<AnyTask(EventLoop&, TaskRequest&)>;
+
+/// A task factory that starts every task eagerly (asyncio.eager_task_factory).
+BRIO_API AnyTask eager_task_factory(EventLoop& loop, TaskRequest& request);
+
+class BRIO_API EventLoop : public detail::LoopCore, private Engine::Sink {
+public:
+  // ---- running
+
+  /// Runs until stop(). Throws RuntimeError if this loop or another one runs in this thread, or if
+  /// it is closed; SystemExit and KeyboardInterrupt of a callback leave it at once.
+  void run_forever();
+  /// Runs until `future` is done and gives its result; RuntimeError if the loop is stopped before.
+  template <class T>
+  T run_until_complete(Future<T> future);
+  template <class T>
+  T run_until_complete(Task<T> task) {
+    return run_until_complete<T>(static_cast<Future<T>&&>(task));
+  }
+  template <class T>
+  T run_until_complete(Coro<T> coro, std::source_location where = std::source_location::current());
+  /// Ends run_forever after the current iteration; called before it, lets it run one iteration.
+  void stop() noexcept { stopping_ = true; }
+  [[nodiscard]] bool is_running() const noexcept { return running_; }
+  [[nodiscard]] bool is_closed() const noexcept { return closed_; }
+  /// Drops what is queued and frees the engine. Unfinished tasks are reported and destroyed.
+  /// Throws RuntimeError while running; a second call does nothing.
+  void close();
+  /// Closes every async generator that was started and not finished (loop.shutdown_asyncgens).
+  Coro<void> shutdown_asyncgens();
+  /// Waits until the default executor's threads have ended, at most `timeout`; then warns.
+  Coro<void> shutdown_default_executor(std::optional<Duration> timeout = std::chrono::minutes(5));
+
+  // ---- callbacks and timers
+
+  /// Runs `function()` in the next iteration, FIFO.
+  template <class F>
+  Handle call_soon(F&& function, CallbackOptions options = {},
+                   std::source_location where = std::source_location::current());
+  /// Runs `function()` after `delay`. A negative delay is due now; NaN throws ValueError.
+  template <class Rep, class Period, class F>
+  TimerHandle call_later(std::chrono::duration<Rep, Period> delay, F&& function,
+                         CallbackOptions options = {},
+                         std::source_location where = std::source_location::current()) {
+    return call_at(detail::after(time(), detail::to_duration(delay)), std::forward<F>(function),
+                   std::move(options), where);
+  }
+  /// Runs `function()` at `when` on this loop's clock. Equal deadlines fire in creation order.
+  template <class F>
+  TimerHandle call_at(TimePoint when, F&& function, CallbackOptions options = {},
+                      std::source_location where = std::source_location::current());
+  /// call_soon from any thread; wakes the loop. FIFO per thread. RuntimeError once closed.
+  template <class F>
+  ThreadSafeHandle call_soon_threadsafe(
+      F&& function, CallbackOptions options = {},
+      std::source_location where = std::source_location::current());
+  /// The loop's clock.
+  [[nodiscard]] TimePoint time() { return engine_->now(); }
+
+  // ---- futures and tasks
+
+  template <class T = void>
+  [[nodiscard]] Future<T> create_future(
+      std::source_location where = std::source_location::current());
+  template <class T>
+  Task<T> create_task(Coro<T> coro BRIO_CORO_BORROWS, TaskOptions options = {},
+                      std::source_location where = std::source_location::current());
+  /// Null: the default. See TaskFactory.
+  void set_task_factory(TaskFactory factory) {
+    task_factory_ = factory ? std::make_shared<TaskFactory>(std::move(factory)) : nullptr;
+  }
+  [[nodiscard]] const TaskFactory* get_task_factory() const noexcept { return task_factory_.get(); }
+
+  // ---- errors and debugging
+
+  /// Null: the default handler.
+  void set_exception_handler(ExceptionHandler handler) {
+    exception_handler_ =
+        handler ? std::make_shared<ExceptionHandler>(std::move(handler)) : nullptr;
+  }
+  [[nodiscard]] const ExceptionHandler* get_exception_handler() const noexcept {
+    return exception_handler_.get();
+  }
+  /// Logs the context as an error.
+  void default_exception_handler(const ExceptionContext& context);
+  /// Calls the handler; if that throws, the default one. Fatal errors pass.
+  void call_exception_handler(const ExceptionContext& context);
+  [[nodiscard]] bool get_debug() const noexcept { return debug_; }
+  void set_debug(bool enabled) noexcept { debug_ = enabled; }
+  /// In debug mode a callback or step that takes at least this long is logged.
+  Duration slow_callback_duration = std::chrono::milliseconds(100);
+
+  // ---- descriptors (selector style)
+
+  /// Calls `function()` whenever fd is readable; replaces an earlier one, whose handle is cancelled.
+  template <class F>
+  Handle add_reader(int fd, F&& function,
+                    std::source_location where = std::source_location::current()) {
+    return watch_descriptor(fd, false, make_handle(std::forward<F>(function), {}, where));
+  }
+  template <class F>
+  Handle add_writer(int fd, F&& function,
+                    std::source_location where = std::source_location::current()) {
+    return watch_descriptor(fd, true, make_handle(std::forward<F>(function), {}, where));
+  }
+  /// True if there was one.
+  bool remove_reader(int fd) { return unwatch_descriptor(fd, false); }
+  bool remove_writer(int fd) { return unwatch_descriptor(fd, true); }
+
+  // ---- for the layers above and for embedding
+
+  [[nodiscard]] Engine& engine() noexcept { return *engine_; }
+  /// One iteration that does not block; for a loop driven by another one. True if work remains.
+  bool run_once();
+  /// Lets the loop's poll return; any thread and signal handlers.
+  void wake() noexcept { engine_->wake(); }
+  /// Is told before each handle is run; for tests and tracing. Null: none. A fatal exception from
+  /// it leaves the loop.
+  void set_step_hook(detail::UniqueFunction<void()> hook) {
+    step_hook_ = std::move(hook);
+    watched_steps_ = static_cast<bool>(step_hook_);
+  }
+  /// State of a higher room that lives as long as the loop (resolver, executor, read buffer, …).
+  /// One object per type T, made by its default constructor on first use and destroyed by close().
+  template <class T>
+  T& local();
+  /// Interrupt flag of Runner's SIGINT handler: looked at once per iteration. Null: none.
+  void set_interrupt_check(void (*check)(void*), void* argument) noexcept {
+    interrupt_check_ = check;
+    interrupt_argument_ = argument;
+  }
+
+  explicit EventLoop(std::unique_ptr<Engine> engine);
+  void check_closed() const;
+  void check_thread() const;
+
+private:
+  friend class detail::LoopCore;
+  ~EventLoop() override;
+
+  struct Descriptor {
+    Handle reader;
+    Handle writer;
+  };
+  struct LocalSlot {
+    const void* key;
+    std::shared_ptr<void> object;
+  };
+
+  template <class F>
+  Handle make_handle(F&& function, CallbackOptions options, std::source_location where);
+  template <class T>
+  Task<T> start_task(Coro<T> coro, TaskOptions options, std::source_location where);
+
+  void iterate(bool may_block);
+  void run_ready(std::size_t count);
+  void run_ready_watched(std::size_t count);
+  void take_posted();
+  void post(detail::PostedState& posted);
+  void descriptor_ready(int fd, Interest ready) override;
+  Handle watch_descriptor(int fd, bool writer, Handle handle);
+  bool unwatch_descriptor(int fd, bool writer);
+  void apply_interest(int fd, const Descriptor& descriptor);
+  void run_until_done(detail::FutureBase& future, bool fresh_task);
+  std::shared_ptr<void>* find_local(const void* key) noexcept;
+
+  std::unique_ptr<Engine> engine_;
+  std::vector<Descriptor> descriptors_;  // by descriptor number
+  std::atomic<detail::PostedState*> inbox_{nullptr};  // newest first
+  std::atomic<bool> sleeping_{false};
+  std::atomic<bool> open_{true};
+  bool stopping_ = false;
+  bool running_ = false;
+  bool watched_steps_ = false;
+  void (*interrupt_check_)(void*) = nullptr;
+  void* interrupt_argument_ = nullptr;
+  const void* thread_ = nullptr;  // address of the running thread's state
+  std::shared_ptr<TaskFactory> task_factory_;
+  std::shared_ptr<ExceptionHandler> exception_handler_;
+  detail::UniqueFunction<void()> step_hook_;
+  std::vector<LocalSlot> locals_;
+};
+
+// ---- the current loop
+
+/// The loop that runs in this thread. Throws RuntimeError if there is none.
+[[nodiscard]] BRIO_API EventLoop& get_running_loop();
+/// The same without a throw.
+[[nodiscard]] inline EventLoop* running_loop_or_null() noexcept {
+  return detail::thread_state.running;
+}
+
+/// Owns a loop: closes it when it goes (unless it runs).
+struct BRIO_API LoopDeleter {
+  void operator()(EventLoop* loop) const noexcept;
+};
+using LoopPtr = std::unique_ptr<EventLoop, LoopDeleter>;
+
+/// A new loop over `engine`, by default over the one that policy and BRIO_LOOP choose. Close it, or
+/// let the pointer do so.
+[[nodiscard]] BRIO_API LoopPtr new_event_loop(std::unique_ptr<Engine> engine = nullptr);
+
+/// The task that runs now, or an empty handle.
+[[nodiscard]] BRIO_API AnyTask current_task();
+/// The unfinished tasks of the running loop (or `loop`), in order of creation.
+[[nodiscard]] BRIO_API std::vector<AnyTask> all_tasks(EventLoop* loop = nullptr);
+
+/// Schedules a coroutine on the running loop (asyncio.create_task). Its first step runs in the next
+/// iteration. Throws RuntimeError without a running loop.
+template <class T>
+Task<T> create_task(Coro<T> coro BRIO_CORO_BORROWS, TaskOptions options = {},
+                    std::source_location where = std::source_location::current()) {
+  return get_running_loop().create_task(std::move(coro), std::move(options), where);
+}
+
+namespace detail {
+
+template <class T, class F, class... Args>
+Task<T> start_closure(EventLoop& loop, TaskOptions options, std::source_location where, F&& function,
+                      Args&&... args);
+
+}  // namespace detail
+
+/// Calls `function(args…)`, which must return a Coro, and schedules it. Callable and arguments are
+/// copied into the task and live as long as it, so a capturing lambda is safe here.
+//
+// One overload per arity: a parameter pack would leave no room for the defaulted location.
+template <class F>
+  requires detail::CoroFunction<F>
+auto create_task(F&& function,
+                 std::source_location where = std::source_location::current()) {
+  return detail::start_closure<detail::coro_value_t<F>>(
+      get_running_loop(), TaskOptions{}, where, std::forward<F>(function));
+}
+template <class F, class A1>
+  requires detail::CoroFunction<F, A1>
+auto create_task(F&& function, A1&& a1,
+                 std::source_location where = std::source_location::current()) {
+  return detail::start_closure<detail::coro_value_t<F, A1>>(
+      get_running_loop(), TaskOptions{}, where, std::forward<F>(function), std::forward<A1>(a1));
+}
+template <class F, class A1, class A2>
+  requires detail::CoroFunction<F, A1, A2>
+auto create_task(F&& function, A1&& a1, A2&& a2,
+                 std::source_location where = std::source_location::current()) {
+  return detail::start_closure<detail::coro_value_t<F, A1, A2>>(
+      get_running_loop(), TaskOptions{}, where, std::forward<F>(function), std::forward<A1>(a1), std::forward<A2>(a2));
+}
+template <class F, class A1, class A2, class A3>
+  requires detail::CoroFunction<F, A1, A2, A3>
+auto create_task(F&& function, A1&& a1, A2&& a2, A3&& a3,
+                 std::source_location where = std::source_location::current()) {
+  return detail::start_closure<detail::coro_value_t<F, A1, A2, A3>>(
+      get_running_loop(), TaskOptions{}, where, std::forward<F>(function), std::forward<A1>(a1), std::forward<A2>(a2), std::forward<A3>(a3));
+}
+template <class F, class A1, class A2, class A3, class A4>
+  requires detail::CoroFunction<F, A1, A2, A3, A4>
+auto create_task(F&& function, A1&& a1, A2&& a2, A3&& a3, A4&& a4,
+                 std::source_location where = std::source_location::current()) {
+  return detail::start_closure<detail::coro_value_t<F, A1, A2, A3, A4>>(
+      get_running_loop(), TaskOptions{}, where, std::forward<F>(function), std::forward<A1>(a1), std::forward<A2>(a2), std::forward<A3>(a3), std::forward<A4>(a4));
+}
+/// The same with options, for any number of arguments.
+template <class F, class... Args>
+  requires detail::CoroFunction<F, Args...>
+auto create_task(TaskOptions options, F&& function, Args&&... args) {
+  return detail::start_closure<detail::coro_value_t<F, Args...>>(
+      get_running_loop(), std::move(options), std::source_location::current(),
+      std::forward<F>(function), std::forward<Args>(args)...);
+}
+
+/// A value of the loop's future (loop.create_future on the running loop).
+template <class T = void>
+[[nodiscard]] Future<T> create_future(
+    std::source_location where = std::source_location::current()) {
+  return get_running_loop().create_future<T>(where);
+}
+
+}  // namespace brio
+
+#include <brio/core/detail/loop_inline.hpp>
