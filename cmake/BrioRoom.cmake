@@ -117,9 +117,12 @@ function(brio_build_room name)
     if(BUILD_SHARED_LIBS)
       # The running loop and the frame pool are thread-local: one load instead of a call.
       target_compile_options(${target} PRIVATE -ftls-model=initial-exec)
-      # A library that does not link what it uses is found out here, not by its user.
       if(NOT BRIO_SANITIZE)
+        # A library that does not link what it uses is found out here, not by its user.
         target_link_options(${target} PRIVATE -Wl,-z,defs)
+        set(exports ${PROJECT_SOURCE_DIR}/cmake/exports.map)
+        target_link_options(${target} PRIVATE -Wl,--version-script=${exports})
+        set_target_properties(${target} PROPERTIES LINK_DEPENDS ${exports})
       endif()
     else()
       target_compile_definitions(${target} PUBLIC BRIO_STATIC)
