@@ -187,6 +187,12 @@ public:
     waiting_on_ = nullptr;
     loop_->ready(*this);
   }
+  /// As wake, but `turn` runs in the task's place: it calls run() to resume the task, or suspend()
+  /// again, where asyncio's code loops around its wait.
+  void wake_through(Node& turn) {
+    waiting_on_ = nullptr;
+    loop_->ready(turn);
+  }
   /// A cancellation requested while no wait could take it: true once, and then it is delivered.
   [[nodiscard]] bool take_must_cancel() noexcept { return std::exchange(must_cancel_, false); }
   [[nodiscard]] bool must_cancel() const noexcept { return must_cancel_; }
@@ -236,8 +242,9 @@ private:
 class BRIO_API Waiter : public TimedNode {
 public:
   Waiter() = default;
-  Waiter(const Waiter&) = delete;
-  Waiter& operator=(const Waiter&) = delete;
+  /// An awaiter may be moved until it is awaited (into wait_for, gather, as_outcome).
+  Waiter(Waiter&&) noexcept {}
+  Waiter& operator=(Waiter&&) = delete;
   virtual ~Waiter() = default;
 
   /// Suspends the coroutine in the current task; false as TaskBase::suspend.
@@ -292,26 +299,58 @@ public:
       throw_interrupted();
   }
   [[noreturn]] void throw_interrupted();
+  /// The CancelledError that ends this wait, null if nothing does; to be called once, instead of
+  /// check(), by those who go on without a throw.
+  [[nodiscard]] std::exception_ptr interruption();
+  /// A cancelled scope refused the wait before it began.
+  [[nodiscard]] bool refused_by_scope() const noexcept { return state_ == State::interrupted; }
 
 protected:
   enum class State : std::uint8_t { idle, pending, woken, cancelled, interrupted };
   [[noreturn]] static void throw_no_task();
   State state_ = State::idle;
+  SharedText message_;  // of the cancellation that ended the wait
 
 private:
   TaskBase* task_ = nullptr;
-  SharedText message_;
+};
+
+/// `if (auto error = co_await pause) …`: a bare wait until wake(), for library code that must do
+/// something of its own when it is cancelled. Gives the CancelledError instead of throwing it.
+class [[nodiscard]] Pause : public Waiter {
+public:
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> caller) {
+    return suspend(caller.promise());
+  }
+  std::exception_ptr await_resume() { return interruption(); }
+  /// To be awaited by reference: the object stays where others can wake it.
+  Pause& operator co_await() noexcept { return *this; }
+};
+
+/// While it lives, no cancel scope interrupts the task's waits.
+class ScopeShield {
+public:
+  explicit ScopeShield(TaskBase& task) noexcept : task_(task) { ++task_.scope_shields_; }
+  ScopeShield(const ScopeShield&) = delete;
+  ScopeShield& operator=(const ScopeShield&) = delete;
+  ~ScopeShield() { --task_.scope_shields_; }
+
+private:
+  TaskBase& task_;
 };
 
 /// A task waiting for a future. Base of `co_await future`.
 class BRIO_API FutureWait : public DoneCallback {
 public:
   explicit FutureWait(FutureBase& future) noexcept : future_(&future) { future.ref(); }
-  FutureWait(const FutureWait&) = delete;
-  FutureWait& operator=(const FutureWait&) = delete;
+  /// Before it is awaited.
+  FutureWait(FutureWait&& other) noexcept : future_(std::exchange(other.future_, nullptr)) {}
+  FutureWait& operator=(FutureWait&&) = delete;
   ~FutureWait() {
     if (linked()) future_->remove(*this);
-    future_->unref();
+    if (future_) future_->unref();
   }
 
   [[nodiscard]] bool await_ready() const noexcept { return future_->done(); }
@@ -330,14 +369,15 @@ protected:
   /// Throws what interrupts the wait, if anything.
   void check() {
     if (task_ && (task_->must_cancel() || refused_ != Refused::no)) [[unlikely]]
-      throw_interrupted();
+      std::rethrow_exception(interruption());
   }
+  /// What ends the wait instead of the future's result; null if nothing does.
+  [[nodiscard]] std::exception_ptr interruption();
   FutureBase* future_;
 
 private:
   enum class Refused : std::uint8_t { no, itself, other_loop, scope };
   bool begin(PromiseBase& promise);
-  [[noreturn]] void throw_interrupted();
   TaskBase* task_ = nullptr;
   Refused refused_ = Refused::no;
 };
