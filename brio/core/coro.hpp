@@ -49,6 +49,22 @@ concept HasMemberCoAwait = requires(A&& a) { std::forward<A>(a).operator co_awai
 template <class A>
 concept HasFreeCoAwait = requires(A&& a) { operator co_await(std::forward<A>(a)); };
 
+template <class A>
+decltype(auto) get_awaiter(A&& awaitable) {
+  if constexpr (HasMemberCoAwait<A>)
+    return std::forward<A>(awaitable).operator co_await();
+  else if constexpr (HasFreeCoAwait<A>)
+    return operator co_await(std::forward<A>(awaitable));
+  else
+    return static_cast<A&&>(awaitable);
+}
+/// What `co_await a` gives.
+template <class A>
+using await_result_t =
+    std::remove_cvref_t<decltype(get_awaiter(std::declval<A>()).await_resume())>;
+template <class A>
+concept Awaitable = requires { typename await_result_t<A>; };
+
 BRIO_API void report_never_awaited(PromiseBase& promise) noexcept;
 [[noreturn]] BRIO_API void throw_awaited_twice();
 
@@ -171,6 +187,9 @@ public:
     return child_;
   }
   T await_resume() { return child_.promise().take(); }
+
+protected:
+  [[nodiscard]] CoroPromise<T>& promise() const noexcept { return child_.promise(); }
 
 private:
   std::coroutine_handle<CoroPromise<T>> child_;

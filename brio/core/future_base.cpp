@@ -180,6 +180,15 @@ void Waiter::throw_interrupted() {
   throw CancelledError(by_wait ? message_ : task_->cancel_message());
 }
 
+std::exception_ptr Waiter::interruption() {
+  if (!interrupted()) [[likely]]
+    return nullptr;
+  if (state_ == State::interrupted) return std::make_exception_ptr(CancelledError());
+  const bool by_wait = state_ == State::cancelled;
+  (void)task_->take_must_cancel();
+  return std::make_exception_ptr(CancelledError(by_wait ? message_ : task_->cancel_message()));
+}
+
 // ---- FutureWait
 
 void FutureWait::run() {}
@@ -206,17 +215,22 @@ bool FutureWait::begin(PromiseBase& promise) {
   return true;
 }
 
-void FutureWait::throw_interrupted() {
-  if (refused_ == Refused::scope) throw CancelledError();
-  if (task_->take_must_cancel()) {
-    if (future_->cancelled()) std::rethrow_exception(future_->make_cancelled_error());
+std::exception_ptr FutureWait::interruption() {
+  if (refused_ == Refused::scope) return std::make_exception_ptr(CancelledError());
+  if (task_ && task_->take_must_cancel()) {
+    if (future_->cancelled()) return future_->make_cancelled_error();
     future_->mark_retrieved();
-    throw CancelledError(task_->cancel_message());
+    // A gather that was cancelled ends with a CancelledError as its exception: that one counts.
+    if (classify(future_->stored_error()) == ErrorKind::cancelled) return future_->stored_error();
+    return std::make_exception_ptr(CancelledError(task_->cancel_message()));
   }
   if (refused_ == Refused::itself)
-    throw RuntimeError("Task cannot await on itself: " + task_->repr());
-  throw RuntimeError(task_->repr() + " got Future " + future_->repr() +
-                     " attached to a different loop");
+    return std::make_exception_ptr(
+        RuntimeError("Task cannot await on itself: " + task_->repr()));
+  if (refused_ == Refused::other_loop)
+    return std::make_exception_ptr(RuntimeError(task_->repr() + " got Future " + future_->repr() +
+                                                " attached to a different loop"));
+  return nullptr;
 }
 
 }  // namespace brio::detail

@@ -18,6 +18,8 @@ namespace detail {
 class [[nodiscard]] SleepAwaiter : public Waiter {
 public:
   explicit SleepAwaiter(Duration delay) noexcept : delay_(delay) {}
+  SleepAwaiter(SleepAwaiter&&) noexcept = default;
+  SleepAwaiter& operator=(SleepAwaiter&&) = delete;
   ~SleepAwaiter() override {
     if (armed()) [[unlikely]]
       disarm();

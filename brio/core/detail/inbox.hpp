@@ -1,0 +1,60 @@
+// Where other threads leave callbacks for a loop. Counted on its own, so that a thread may hold on
+// to it and post at any time, also when the loop is closed or gone.
+#pragma once
+
+#include <brio/core/config.hpp>
+
+#include <atomic>
+#include <mutex>
+
+namespace brio {
+class Engine;
+}
+
+namespace brio::detail {
+
+class PostedState;
+
+class BRIO_API Inbox {
+public:
+  explicit Inbox(Engine& engine) noexcept : engine_(&engine) {}
+  Inbox(const Inbox&) = delete;
+  Inbox& operator=(const Inbox&) = delete;
+
+  void ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void unref() noexcept {
+    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+  /// Any thread: queues `posted` (with a reference) and wakes the loop if it sleeps. FIFO per
+  /// thread. False, and nothing is queued, once the loop is closed.
+  [[nodiscard]] bool post(PostedState& posted) noexcept;
+
+  // The rest is the loop's.
+
+  /// Is there anything to take?
+  [[nodiscard]] bool pending() const noexcept {
+    return head_.load(std::memory_order_relaxed) != nullptr;
+  }
+  /// What was posted so far, oldest first, linked by next_.
+  [[nodiscard]] PostedState* take() noexcept;
+  /// The loop is about to sleep. True if something came before: do not sleep then.
+  [[nodiscard]] bool fall_asleep() noexcept {
+    sleeping_.store(true, std::memory_order_seq_cst);
+    return head_.load(std::memory_order_seq_cst) != nullptr;
+  }
+  void awake() noexcept { sleeping_.store(false, std::memory_order_relaxed); }
+  /// Nothing is taken in any more and the engine is not touched again. Gives what was left.
+  [[nodiscard]] PostedState* close() noexcept;
+
+private:
+  ~Inbox() = default;
+
+  std::atomic<PostedState*> head_{nullptr};  // newest first; closed_mark() once closed
+  std::atomic<bool> sleeping_{false};
+  std::atomic<unsigned> refs_{0};
+  std::mutex wake_;  // a poster that wakes must not meet the engine being closed
+  Engine* engine_;
+};
+
+}  // namespace brio::detail

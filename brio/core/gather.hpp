@@ -1,0 +1,223 @@
+// gather: several awaitables at once, their results together.
+#pragma once
+
+#include <brio/core/detail/children.hpp>
+#include <brio/core/ensure_future.hpp>
+#include <brio/core/outcome.hpp>
+
+#include <array>
+#include <cstddef>
+#include <ranges>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace brio {
+
+/// Tag: gather gives an Outcome for each child instead of failing with the first error.
+struct ReturnExceptions {
+  explicit ReturnExceptions() = default;
+};
+inline constexpr ReturnExceptions return_exceptions{};
+
+namespace detail {
+
+/// What a gather does; GatherState adds the future that it completes.
+class BRIO_API GatherCore : public ChildOwner {
+public:
+  void child_done(ChildNode& child) override;
+  void hold_for_child() noexcept override { outer_.ref(); }
+  void release_for_child() noexcept override { outer_.unref(); }
+  [[nodiscard]] FutureBase* waiting_for_children() const noexcept override { return &outer_; }
+
+protected:
+  GatherCore(FutureBase& outer, bool outcomes) : outer_(outer), outcomes_(outcomes) {}
+  GatherCore(const GatherCore&) = delete;
+  GatherCore& operator=(const GatherCore&) = delete;
+  ~GatherCore() = default;
+
+  /// Watches `futures`, in order; duplicates count once.
+  void watch(ChildNode* nodes, const Ref<FutureBase>* futures, std::size_t count);
+  /// Cancels every child; true if one took it.
+  bool cancel_children(const SharedText& message);
+  /// All children are done and none has failed (or outcomes are wanted): make the result.
+  virtual void collect() = 0;
+  [[nodiscard]] FutureBase& child(std::size_t index) const noexcept {
+    return nodes_[index].future();
+  }
+
+private:
+  FutureBase& outer_;
+  ChildNode* nodes_ = nullptr;
+  std::size_t count_ = 0;
+  std::size_t unfinished_ = 0;
+  bool outcomes_;
+  bool cancel_requested_ = false;
+};
+
+/// A child's value for the result: moved out when nobody else holds the child, copied otherwise.
+template <class T>
+Stored<T> collect_value(FutureBase& child) {
+  if constexpr (std::is_void_v<T>) {
+    return {};
+  } else if constexpr (std::is_copy_constructible_v<T>) {
+    if (child.refs() > 1) return value_of<T>(child);
+    return std::move(value_of<T>(child));
+  } else {
+    child.require_value();
+    child.mark_taken();
+    return std::move(value_of<T>(child));
+  }
+}
+
+template <class T>
+Outcome<T> collect_outcome(FutureBase& child) {
+  // The message but never the stored error, which stays for whoever asks the child itself.
+  if (child.cancelled())
+    return Outcome<T>(std::make_exception_ptr(CancelledError(child.cancel_message())));
+  if (std::exception_ptr error = child.exception()) return Outcome<T>(std::move(error));
+  if constexpr (std::is_void_v<T>)
+    return Outcome<T>(std::in_place);
+  else
+    return Outcome<T>(std::in_place, collect_value<T>(child));
+}
+
+template <bool Outcomes, class T>
+using gathered_t = std::conditional_t<Outcomes, Outcome<T>, Stored<T>>;
+
+template <bool Outcomes, class T>
+gathered_t<Outcomes, T> collect_child(FutureBase& child) {
+  if constexpr (Outcomes)
+    return collect_outcome<T>(child);
+  else
+    return collect_value<T>(child);
+}
+
+/// gather of a fixed set of types: a tuple.
+template <bool Outcomes, class... Ts>
+class GatherTuple final : public FutureState<std::tuple<gathered_t<Outcomes, Ts>...>>,
+                          private GatherCore {
+public:
+  using Result = std::tuple<gathered_t<Outcomes, Ts>...>;
+  GatherTuple(LoopCore& loop, std::source_location where)
+      : FutureState<Result>(loop, where), GatherCore(*this, Outcomes) {}
+  ~GatherTuple() override = default;
+
+  void start(const std::array<Ref<FutureBase>, sizeof...(Ts)>& futures) {
+    watch(nodes_.data(), futures.data(), futures.size());
+  }
+  bool cancel(const SharedText& message) override {
+    return !this->done() && cancel_children(message);
+  }
+
+protected:
+  void destroy() noexcept override { delete this; }
+
+private:
+  void collect() override { collect(std::index_sequence_for<Ts...>()); }
+  template <std::size_t... I>
+  void collect(std::index_sequence<I...>) {
+    // Braces, so that the children are asked in order.
+    this->set_value(Result{collect_child<Outcomes, Ts>(child(I))...});
+  }
+  std::array<ChildNode, sizeof...(Ts)> nodes_;
+};
+
+/// gather of a range: a vector.
+template <bool Outcomes, class T>
+class GatherVector final : public FutureState<std::vector<gathered_t<Outcomes, T>>>,
+                           private GatherCore {
+public:
+  using Result = std::vector<gathered_t<Outcomes, T>>;
+  GatherVector(LoopCore& loop, std::source_location where)
+      : FutureState<Result>(loop, where), GatherCore(*this, Outcomes) {}
+  ~GatherVector() override = default;
+
+  void start(const std::vector<Ref<FutureBase>>& futures) {
+    nodes_ = std::make_unique<ChildNode[]>(futures.size());
+    count_ = futures.size();
+    watch(nodes_.get(), futures.data(), futures.size());
+  }
+  bool cancel(const SharedText& message) override {
+    return !this->done() && cancel_children(message);
+  }
+
+protected:
+  void destroy() noexcept override { delete this; }
+
+private:
+  void collect() override {
+    Result result;
+    result.reserve(count_);
+    for (std::size_t i = 0; i < count_; ++i) result.push_back(collect_child<Outcomes, T>(child(i)));
+    this->set_value(std::move(result));
+  }
+  std::unique_ptr<ChildNode[]> nodes_;
+  std::size_t count_ = 0;
+};
+
+template <bool Outcomes, class... As>
+auto gather_all(std::source_location where, As&&... awaitables) {
+  using State = GatherTuple<Outcomes, future_value_t<As>...>;
+  EventLoop& loop = get_running_loop();
+  auto* state = new State(loop, where);
+  Future<typename State::Result> outer{Ref<FutureBase>(state)};
+  state->start({Ref<FutureBase>(ensure_future(std::forward<As>(awaitables)).state())...});
+  return outer;
+}
+
+template <bool Outcomes, std::ranges::input_range R>
+auto gather_range(std::source_location where, R&& awaitables) {
+  using Item = std::ranges::range_value_t<R>;
+  using State = GatherVector<Outcomes, future_value_t<Item>>;
+  EventLoop& loop = get_running_loop();
+  auto* state = new State(loop, where);
+  Future<typename State::Result> outer{Ref<FutureBase>(state)};
+  std::vector<Ref<FutureBase>> futures;
+  if constexpr (std::ranges::sized_range<R>)
+    futures.reserve(static_cast<std::size_t>(std::ranges::size(awaitables)));
+  for (auto&& item : awaitables) {
+    if constexpr (iscoroutine_v<Item>)
+      futures.emplace_back(ensure_future(std::move(item)).state());
+    else
+      futures.emplace_back(ensure_future(item).state());
+  }
+  state->start(futures);
+  return outer;
+}
+
+template <class A>
+concept Gatherable = Awaitable<A> && !std::ranges::range<std::remove_cvref_t<A>>;
+
+}  // namespace detail
+
+/// Runs the awaitables concurrently (coroutines become tasks, in order) and gives a future of the
+/// tuple of their results; `void` gives std::monostate. The first error or cancelled child ends it
+/// at once; the others go on, and their later errors are dropped. Cancelling the gather cancels
+/// every child. asyncio.gather.
+template <detail::Gatherable... As>
+  requires(sizeof...(As) > 0)
+auto gather(As&&... awaitables) {
+  return detail::gather_all<false>(std::source_location::current(),
+                                   std::forward<As>(awaitables)...);
+}
+/// With Outcomes instead of results: errors do not end it, it waits for all. A cancelled gather
+/// still throws CancelledError, when every child has ended.
+template <detail::Gatherable... As>
+  requires(sizeof...(As) > 0)
+auto gather(ReturnExceptions, As&&... awaitables) {
+  return detail::gather_all<true>(std::source_location::current(),
+                                  std::forward<As>(awaitables)...);
+}
+/// gather of a range of coroutines (moved from), futures or tasks: a future of a vector.
+template <std::ranges::input_range R>
+auto gather(R&& awaitables, std::source_location where = std::source_location::current()) {
+  return detail::gather_range<false>(where, std::forward<R>(awaitables));
+}
+template <std::ranges::input_range R>
+auto gather(ReturnExceptions, R&& awaitables,
+            std::source_location where = std::source_location::current()) {
+  return detail::gather_range<true>(where, std::forward<R>(awaitables));
+}
+
+}  // namespace brio
