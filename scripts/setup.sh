@@ -52,7 +52,12 @@ missing_of() {
 }
 
 as_root() {
-  if [[ $EUID -eq 0 ]]; then "$@"; else sudo "$@"; fi
+  # sudo drops the environment, and a proxy may be told nowhere else.
+  if [[ $EUID -eq 0 ]]; then
+    "$@"
+  else
+    sudo env ${http_proxy:+"http_proxy=$http_proxy"} ${https_proxy:+"https_proxy=$https_proxy"} "$@"
+  fi
 }
 
 # What systemd would start at the next boot.
@@ -88,13 +93,15 @@ install_as_root() {
   before=$(enabled_services)
   local get=(apt-get -q -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
   local install=("${get[@]}" install -y --no-install-recommends "$@")
-  # The lists are fetched only when they are empty or too old for these packages.
   local log
   log=$(mktemp)
+  # The lists are fetched only when they are empty or too old for these packages.
   if ! "${install[@]}" >"$log" 2>&1 </dev/null; then
-    echo "brio: fetching the package lists"
-    "${get[@]}" update </dev/null
-    "${install[@]}" </dev/null
+    if ! { "${get[@]}" update && "${install[@]}"; } >"$log" 2>&1 </dev/null; then
+      cat "$log" >&2
+      rm -f "$log"
+      return 1
+    fi
   fi
   rm -f "$log"
 
