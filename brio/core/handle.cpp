@@ -76,6 +76,12 @@ std::string HandleState::describe() const { return repr(); }
 void PostedState::run() {
   const Ref<PostedState> keep(this, Adopt{});
   const std::lock_guard lock(running_);
+  // The callable goes here, in the loop's thread: it may hold futures, and the poster's handle may
+  // live on elsewhere.
+  struct Clear {
+    PostedState& self;
+    ~Clear() { self.clear(); }
+  } const clear_at_end{*this};
   if (cancelled_.load()) return;
   const ContextSwitch switched(context_);
   guarded([this] { call(); },

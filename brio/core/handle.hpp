@@ -126,7 +126,10 @@ public:
     if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
   void run() override;
-  void drop() noexcept override { unref(); }
+  void drop() noexcept override {
+    clear();
+    unref();
+  }
   [[nodiscard]] bool live() const noexcept override { return !cancelled_.load(); }
   void cancel();
   [[nodiscard]] bool cancelled() const noexcept { return cancelled_.load(); }

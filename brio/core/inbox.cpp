@@ -9,8 +9,9 @@ namespace brio::detail {
 
 namespace {
 
-// In place of the newest node: nothing can be added to a list that begins with it.
-PostedState* closed_mark() noexcept { return reinterpret_cast<PostedState*>(std::uintptr_t{1}); }
+// What stands in head_ in place of a node: the loop sleeps with nothing queued; it is closed.
+PostedState* sleeping() noexcept { return reinterpret_cast<PostedState*>(std::uintptr_t{1}); }
+PostedState* closed() noexcept { return reinterpret_cast<PostedState*>(std::uintptr_t{2}); }
 
 PostedState* oldest_first(PostedState* newest) noexcept {
   PostedState* oldest = nullptr;
@@ -27,40 +28,46 @@ PostedState* oldest_first(PostedState* newest) noexcept {
 
 bool Inbox::post(PostedState& posted) noexcept {
   posted.ref();
+  // Held by whoever finds the loop asleep: it may wake by itself, run the node, and be destroyed
+  // while we are on the way to its engine.
+  Ref<Inbox> keep;
   PostedState* head = head_.load(std::memory_order_relaxed);
   do {
-    if (head == closed_mark()) {
+    if (head == closed()) {
       posted.unref();
       return false;
     }
-    posted.next_ = head;
-  } while (!head_.compare_exchange_weak(head, &posted, std::memory_order_seq_cst,
+    if (head == sleeping()) keep = Ref<Inbox>(this);
+    posted.next_ = head == sleeping() ? nullptr : head;
+  } while (!head_.compare_exchange_weak(head, &posted, std::memory_order_acq_rel,
                                         std::memory_order_relaxed));
-  // A loop about to sleep says so before it looks at the list a last time: either we see it, or it
-  // sees us. Only the first of a batch wakes it.
-  if (sleeping_.load(std::memory_order_seq_cst) && sleeping_.exchange(false)) {
-    const std::lock_guard lock(wake_);
-    if (engine_) engine_->wake();
-  }
+  if (head == sleeping()) wake_loop();
   return true;
 }
 
+void Inbox::wake_loop() noexcept {
+  const std::lock_guard lock(engine_mutex_);
+  if (engine_) engine_->wake();
+}
+
 PostedState* Inbox::take() noexcept {
-  PostedState* head = head_.load(std::memory_order_relaxed);
-  do {
-    if (head == closed_mark()) return nullptr;
-  } while (!head_.compare_exchange_weak(head, nullptr, std::memory_order_acquire,
-                                        std::memory_order_relaxed));
-  return oldest_first(head);
+  PostedState* const head = head_.exchange(nullptr, std::memory_order_acquire);
+  return head == sleeping() ? nullptr : oldest_first(head);
+}
+
+bool Inbox::fall_asleep() noexcept {
+  PostedState* nothing = nullptr;
+  return head_.compare_exchange_strong(nothing, sleeping(), std::memory_order_acq_rel,
+                                       std::memory_order_relaxed);
 }
 
 PostedState* Inbox::close() noexcept {
   {
-    const std::lock_guard lock(wake_);
+    const std::lock_guard lock(engine_mutex_);
     engine_ = nullptr;
   }
-  PostedState* const head = head_.exchange(closed_mark(), std::memory_order_acq_rel);
-  return head == closed_mark() ? nullptr : oldest_first(head);
+  PostedState* const head = head_.exchange(closed(), std::memory_order_acq_rel);
+  return head == sleeping() || head == closed() ? nullptr : oldest_first(head);
 }
 
 }  // namespace brio::detail

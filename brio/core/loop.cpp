@@ -40,11 +40,12 @@ void report_never_awaited(PromiseBase& promise) noexcept {
 
 using detail::thread_state;
 
-EventLoop::EventLoop(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {
+EventLoop::EventLoop(std::unique_ptr<Engine> engine)
+    : engine_(std::move(engine)), inbox_(new detail::Inbox(*engine_)) {
   debug_ = detail::debug_here();
 }
 
-EventLoop::~EventLoop() = default;
+EventLoop::~EventLoop() { drop_posted(inbox_->close()); }
 
 void LoopDeleter::operator()(EventLoop* loop) const noexcept {
   if (!loop) return;
@@ -143,7 +144,7 @@ bool EventLoop::run_once() {
 }
 
 void EventLoop::iterate(bool may_block) {
-  if (inbox_.load(std::memory_order_relaxed)) take_posted();
+  if (inbox_->pending()) take_posted();
   if (interrupt_check_) [[unlikely]]
     interrupt_check_(interrupt_argument_);
 
@@ -154,13 +155,9 @@ void EventLoop::iterate(bool may_block) {
       timeout = std::clamp<Duration>(timers_.earliest() - engine_->now(), Duration::zero(),
                                      std::chrono::hours(24));
     }
-    // A poster that sees sleeping_ writes to the engine; one that does not has put its node where
-    // the second look finds it.
-    sleeping_.store(true, std::memory_order_seq_cst);
-    if (inbox_.load(std::memory_order_seq_cst)) timeout = Duration::zero();
+    if (!inbox_->fall_asleep()) timeout = Duration::zero();
     engine_->poll(timeout, *this);
-    sleeping_.store(false, std::memory_order_relaxed);
-    if (inbox_.load(std::memory_order_acquire)) take_posted();
+    take_posted();
     if (interrupt_check_) [[unlikely]]
       interrupt_check_(interrupt_argument_);
   } else if (engine_->watching()) {
@@ -238,8 +235,9 @@ void EventLoop::run_until_done(detail::FutureBase& future, bool fresh_task) {
 void EventLoop::close() {
   if (running_) throw RuntimeError("Cannot close a running event loop");
   if (closed_) return;
-  open_.store(false);
-  take_posted();
+  executor_shutdown_called_ = true;
+  closing_ = true;
+  drop_posted(inbox_->close());
   // Callbacks and timers first: they may hold the last references to what waits.
   const auto drop_queues = [this] {
     while (!ready_.empty()) ready_.pop()->drop();
@@ -270,30 +268,31 @@ void EventLoop::close() {
 // ---- other threads
 
 void EventLoop::post(detail::PostedState& posted) {
-  if (!open_.load(std::memory_order_acquire)) throw RuntimeError("Event loop is closed");
-  posted.ref();
-  detail::PostedState* head = inbox_.load(std::memory_order_relaxed);
-  do posted.next_ = head;
-  while (!inbox_.compare_exchange_weak(head, &posted, std::memory_order_seq_cst,
-                                       std::memory_order_relaxed));
-  // Only the first of a batch wakes a sleeping loop.
-  if (sleeping_.load(std::memory_order_seq_cst) && sleeping_.exchange(false)) engine_->wake();
+  // From the loop's own thread it is a plain call_soon, in order with the others.
+  if (thread_state.running == this) {
+    posted.ref();
+    ready_.push(&posted);
+  } else if (!inbox_->post(posted)) {
+    throw RuntimeError("Event loop is closed");
+  }
 }
 
 void EventLoop::take_posted() {
-  detail::PostedState* newest = inbox_.exchange(nullptr, std::memory_order_acquire);
-  detail::PostedState* oldest = nullptr;
-  while (newest) {
-    detail::PostedState* const next = newest->next_;
-    newest->next_ = oldest;
-    oldest = newest;
-    newest = next;
+  detail::PostedState* posted = inbox_->take();
+  while (posted) {
+    detail::PostedState* const next = posted->next_;
+    ready_.push(posted);
+    posted = next;
   }
-  while (oldest) {
-    detail::PostedState* const next = oldest->next_;
-    ready_.push(oldest);
-    oldest = next;
-  }
+}
+
+void EventLoop::drop_posted(detail::PostedState* posted) noexcept {
+  while (posted) std::exchange(posted, posted->next_)->drop();
+}
+
+Coro<void> EventLoop::shutdown_default_executor(std::optional<Duration> timeout) {
+  executor_shutdown_called_ = true;
+  if (executor_shutdown_) co_await executor_shutdown_(*this, timeout);
 }
 
 // ---- descriptors

@@ -6,12 +6,12 @@
 #pragma once
 
 #include <brio/core/detail/function.hpp>
+#include <brio/core/detail/inbox.hpp>
 #include <brio/core/engine.hpp>
 #include <brio/core/handle.hpp>
 #include <brio/core/logging.hpp>
 #include <brio/core/task.hpp>
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -89,7 +89,8 @@ public:
   void close();
   /// Closes every async generator that was started and not finished (loop.shutdown_asyncgens).
   Coro<void> shutdown_asyncgens();
-  /// Waits until the default executor's threads have ended, at most `timeout`; then warns.
+  /// Waits until the default executor's threads have ended, at most `timeout`; then warns. From
+  /// now on run_in_executor refuses to use it. Returns at once if there is none.
   Coro<void> shutdown_default_executor(std::optional<Duration> timeout = std::chrono::minutes(5));
 
   // ---- callbacks and timers
@@ -191,6 +192,14 @@ public:
     interrupt_argument_ = argument;
   }
 
+  /// How shutdown_default_executor waits; set by the room that makes the default executor.
+  using ExecutorShutdown = Coro<void> (*)(EventLoop&, std::optional<Duration> timeout);
+  void set_executor_shutdown(ExecutorShutdown shutdown) noexcept { executor_shutdown_ = shutdown; }
+  /// Has shutdown_default_executor been called?
+  [[nodiscard]] bool executor_shutdown_called() const noexcept { return executor_shutdown_called_; }
+  /// Takes callbacks from other threads, and may be kept by them longer than the loop lives.
+  [[nodiscard]] const detail::Ref<detail::Inbox>& inbox() const noexcept { return inbox_; }
+
   explicit EventLoop(std::unique_ptr<Engine> engine);
   void check_closed() const;
   void check_thread() const;
@@ -217,6 +226,7 @@ private:
   void run_ready(std::size_t count);
   void run_ready_watched(std::size_t count);
   void take_posted();
+  static void drop_posted(detail::PostedState* posted) noexcept;
   void post(detail::PostedState& posted);
   void descriptor_ready(int fd, Interest ready) override;
   Handle watch_descriptor(int fd, bool writer, Handle handle);
@@ -227,12 +237,12 @@ private:
 
   std::unique_ptr<Engine> engine_;
   std::vector<Descriptor> descriptors_;  // by descriptor number
-  std::atomic<detail::PostedState*> inbox_{nullptr};  // newest first
-  std::atomic<bool> sleeping_{false};
-  std::atomic<bool> open_{true};
+  detail::Ref<detail::Inbox> inbox_;
   bool stopping_ = false;
   bool running_ = false;
   bool watched_steps_ = false;
+  bool executor_shutdown_called_ = false;
+  ExecutorShutdown executor_shutdown_ = nullptr;
   void (*interrupt_check_)(void*) = nullptr;
   void* interrupt_argument_ = nullptr;
   const void* thread_ = nullptr;  // address of the running thread's state

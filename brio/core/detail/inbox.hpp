@@ -27,7 +27,8 @@ public:
   }
 
   /// Any thread: queues `posted` (with a reference) and wakes the loop if it sleeps. FIFO per
-  /// thread. False, and nothing is queued, once the loop is closed.
+  /// thread. False, and nothing is queued, once the loop is closed. The caller sees to it that the
+  /// inbox lives when this begins; the loop may take it down before this returns.
   [[nodiscard]] bool post(PostedState& posted) noexcept;
 
   // The rest is the loop's.
@@ -36,24 +37,22 @@ public:
   [[nodiscard]] bool pending() const noexcept {
     return head_.load(std::memory_order_relaxed) != nullptr;
   }
-  /// What was posted so far, oldest first, linked by next_.
+  /// What was posted so far, oldest first, linked by next_. Ends the sleep, if there was one.
   [[nodiscard]] PostedState* take() noexcept;
-  /// The loop is about to sleep. True if something came before: do not sleep then.
-  [[nodiscard]] bool fall_asleep() noexcept {
-    sleeping_.store(true, std::memory_order_seq_cst);
-    return head_.load(std::memory_order_seq_cst) != nullptr;
-  }
-  void awake() noexcept { sleeping_.store(false, std::memory_order_relaxed); }
+  /// The loop is about to sleep. False if something has come: look first.
+  [[nodiscard]] bool fall_asleep() noexcept;
   /// Nothing is taken in any more and the engine is not touched again. Gives what was left.
   [[nodiscard]] PostedState* close() noexcept;
 
 private:
   ~Inbox() = default;
+  void wake_loop() noexcept;
 
-  std::atomic<PostedState*> head_{nullptr};  // newest first; closed_mark() once closed
-  std::atomic<bool> sleeping_{false};
+  // The newest node, or a mark in its place. One word says all, so that a poster that need not
+  // wake the loop touches nothing of it after its node is in.
+  std::atomic<PostedState*> head_{nullptr};
   std::atomic<unsigned> refs_{0};
-  std::mutex wake_;  // a poster that wakes must not meet the engine being closed
+  std::mutex engine_mutex_;  // a poster that wakes must not meet the engine being closed
   Engine* engine_;
 };
 

@@ -14,6 +14,7 @@ class EventLoop;
 namespace brio::detail {
 
 class TaskBase;
+class GeneratorPromise;
 
 class BRIO_API LoopCore {
 public:
@@ -33,9 +34,14 @@ public:
   TimerHeap timers_;
   TaskBase* first_task_ = nullptr;  // unfinished tasks in order of creation
   TaskBase* last_task_ = nullptr;
+  // Async generators that were started and have not ended, in order of first use.
+  GeneratorPromise* first_generator_ = nullptr;
+  GeneratorPromise* last_generator_ = nullptr;
   std::uint64_t next_callback_ = 1;
   bool debug_ = false;
+  bool closing_ = false;
   bool closed_ = false;
+  bool asyncgens_shut_down_ = false;
 
 protected:
   LoopCore() = default;
