@@ -159,10 +159,11 @@ private:
 template <bool Outcomes, class... As>
 auto gather_all(std::source_location where, As&&... awaitables) {
   using State = GatherTuple<Outcomes, future_value_t<As>...>;
-  EventLoop& loop = get_running_loop();
-  auto* state = new State(loop, where);
+  const std::array<Ref<FutureBase>, sizeof...(As)> futures{
+      Ref<FutureBase>(ensure_future(std::forward<As>(awaitables)).state())...};
+  auto* state = new State(futures[0]->core(), where);
   Future<typename State::Result> outer{Ref<FutureBase>(state)};
-  state->start({Ref<FutureBase>(ensure_future(std::forward<As>(awaitables)).state())...});
+  state->start(futures);
   return outer;
 }
 
@@ -170,9 +171,6 @@ template <bool Outcomes, std::ranges::input_range R>
 auto gather_range(std::source_location where, R&& awaitables) {
   using Item = std::ranges::range_value_t<R>;
   using State = GatherVector<Outcomes, future_value_t<Item>>;
-  EventLoop& loop = get_running_loop();
-  auto* state = new State(loop, where);
-  Future<typename State::Result> outer{Ref<FutureBase>(state)};
   std::vector<Ref<FutureBase>> futures;
   if constexpr (std::ranges::sized_range<R>)
     futures.reserve(static_cast<std::size_t>(std::ranges::size(awaitables)));
@@ -182,6 +180,9 @@ auto gather_range(std::source_location where, R&& awaitables) {
     else
       futures.emplace_back(ensure_future(item).state());
   }
+  LoopCore& loop = futures.empty() ? get_running_loop() : futures.front()->core();
+  auto* state = new State(loop, where);
+  Future<typename State::Result> outer{Ref<FutureBase>(state)};
   state->start(futures);
   return outer;
 }

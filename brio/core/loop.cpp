@@ -57,12 +57,6 @@ void LoopDeleter::operator()(EventLoop* loop) const noexcept {
   loop->unref();
 }
 
-LoopPtr new_event_loop(std::unique_ptr<Engine> engine) {
-  auto* loop = new EventLoop(engine ? std::move(engine) : detail::make_default_engine());
-  loop->ref();
-  return LoopPtr(loop);
-}
-
 EventLoop& get_running_loop() {
   if (!thread_state.running) throw RuntimeError("no running event loop");
   return *thread_state.running;
@@ -145,8 +139,8 @@ bool EventLoop::run_once() {
 
 void EventLoop::iterate(bool may_block) {
   if (inbox_->pending()) take_posted();
-  if (interrupt_check_) [[unlikely]]
-    interrupt_check_(interrupt_argument_);
+  if (interrupted_.load(std::memory_order_relaxed)) [[unlikely]]
+    check_interrupt();
 
   const bool idle = may_block && ready_.empty() && !stopping_;
   if (idle) {
@@ -158,8 +152,8 @@ void EventLoop::iterate(bool may_block) {
     if (!inbox_->fall_asleep()) timeout = Duration::zero();
     engine_->poll(timeout, *this);
     take_posted();
-    if (interrupt_check_) [[unlikely]]
-      interrupt_check_(interrupt_argument_);
+    if (interrupted_.load(std::memory_order_relaxed)) [[unlikely]]
+      check_interrupt();
   } else if (engine_->watching()) {
     engine_->poll(Duration::zero(), *this);
   }
@@ -177,11 +171,21 @@ void EventLoop::iterate(bool may_block) {
 }
 
 void EventLoop::run_ready(std::size_t count) {
-  for (; count > 0; --count) ready_.pop()->run();
+  for (; count > 0; --count) {
+    ready_.pop()->run();
+    if (interrupted_.load(std::memory_order_relaxed)) [[unlikely]]
+      check_interrupt();
+  }
+}
+
+void EventLoop::check_interrupt() {
+  interrupted_.store(false, std::memory_order_relaxed);
+  if (interrupt_check_) interrupt_check_(interrupt_argument_);
 }
 
 void EventLoop::run_ready_watched(std::size_t count) {
   for (; count > 0; --count) {
+    if (interrupted_.load(std::memory_order_relaxed)) check_interrupt();
     detail::Node* node = ready_.pop();
     if (!node->live()) {
       node->run();

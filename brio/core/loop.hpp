@@ -19,6 +19,8 @@
 
 namespace brio {
 
+class Runner;
+
 /// What the exception handler is told (asyncio's context dictionary).
 struct ExceptionContext {
   std::string message;
@@ -191,6 +193,11 @@ public:
     interrupt_check_ = check;
     interrupt_argument_ = argument;
   }
+  /// Has the interrupt check called as soon as the current callback returns. Signal handlers.
+  void interrupt() noexcept {
+    interrupted_.store(true, std::memory_order_relaxed);
+    engine_->wake();
+  }
 
   /// How shutdown_default_executor waits; set by the room that makes the default executor.
   using ExecutorShutdown = Coro<void> (*)(EventLoop&, std::optional<Duration> timeout);
@@ -206,6 +213,7 @@ public:
 
 private:
   friend class detail::LoopCore;
+  friend class Runner;
   ~EventLoop() override;
 
   struct Descriptor {
@@ -223,6 +231,7 @@ private:
   Task<T> start_task(Coro<T> coro, TaskOptions options, std::source_location where);
 
   void iterate(bool may_block);
+  void check_interrupt();
   void run_ready(std::size_t count);
   void run_ready_watched(std::size_t count);
   void take_posted();
@@ -245,6 +254,7 @@ private:
   ExecutorShutdown executor_shutdown_ = nullptr;
   void (*interrupt_check_)(void*) = nullptr;
   void* interrupt_argument_ = nullptr;
+  std::atomic<bool> interrupted_{false};
   const void* thread_ = nullptr;  // address of the running thread's state
   std::shared_ptr<TaskFactory> task_factory_;
   std::shared_ptr<ExceptionHandler> exception_handler_;

@@ -1,0 +1,166 @@
+#include <brio/core/taskgroup.hpp>
+
+namespace brio {
+
+namespace detail {
+
+/// One child's done-callback. The group waits for all of them, so it outlives each.
+class GroupChild final : public DoneCallback, public Pooled {
+public:
+  GroupChild(TaskGroup& group, FutureBase& task) : group_(&group), task_(&task) {}
+  GroupChild(const GroupChild&) = delete;
+  GroupChild& operator=(const GroupChild&) = delete;
+  ~GroupChild() = default;
+
+  void on_done(FutureBase& future) override { future.core().ready(*this); }
+  void run() override {
+    const std::unique_ptr<GroupChild> self(this);
+    if (group_) group_->child_done(*this);
+  }
+  void drop() noexcept override {
+    if (group_) unlink();
+    delete this;
+  }
+  [[nodiscard]] FutureBase* awaiting() const noexcept override {
+    return group_ ? group_->parent_.get() : nullptr;
+  }
+  void link() noexcept {
+    previous_ = group_->last_;
+    (previous_ ? previous_->next_ : group_->first_) = this;
+    group_->last_ = this;
+    ++group_->unfinished_;
+  }
+  void unlink() noexcept {
+    (previous_ ? previous_->next_ : group_->first_) = next_;
+    (next_ ? next_->previous_ : group_->last_) = previous_;
+    --group_->unfinished_;
+  }
+  /// The group goes although the child has not ended (its loop was closed).
+  void orphan() noexcept { group_ = nullptr; }
+  [[nodiscard]] FutureBase& task() const noexcept { return *task_; }
+  [[nodiscard]] GroupChild* next() const noexcept { return next_; }
+
+private:
+  TaskGroup* group_;
+  Ref<FutureBase> task_;
+  GroupChild* next_ = nullptr;
+  GroupChild* previous_ = nullptr;
+};
+
+}  // namespace detail
+
+TaskGroup::~TaskGroup() {
+  for (detail::GroupChild* child = first_; child; child = child->next()) child->orphan();
+}
+
+void TaskGroup::enter() {
+  if (entered_) throw RuntimeError("TaskGroup has already been entered");
+  detail::TaskBase* task = detail::thread_state.task;
+  if (!task) throw RuntimeError("TaskGroup cannot determine the parent task");
+  loop_ = &get_running_loop();
+  parent_ = detail::Ref<detail::FutureBase>(task);
+  entered_ = true;
+  if (aborting_) cancel_parent();
+}
+
+const char* TaskGroup::refuses() const noexcept {
+  if (!entered_) return "TaskGroup has not been entered";
+  if (exiting_ && unfinished_ == 0) return "TaskGroup is finished";
+  if (aborting_) return "TaskGroup is shutting down";
+  return nullptr;
+}
+
+void TaskGroup::throw_refusal(const char* reason) { throw RuntimeError(reason); }
+
+void TaskGroup::adopt(const AnyTask& task) {
+  // Through the loop even if the child has finished eagerly: an error must not cancel the body
+  // from inside create_task.
+  auto* child = new detail::GroupChild(*this, *task.state());
+  child->link();
+  task.state()->add(*child);
+}
+
+void TaskGroup::abort() {
+  aborting_ = true;
+  for (detail::GroupChild* child = first_; child; child = child->next())
+    if (!child->task().done()) child->task().cancel({});
+}
+
+void TaskGroup::cancel_parent() {
+  parent_cancel_requested_ = true;
+  parent_->cancel({});
+}
+
+void TaskGroup::cancel() {
+  if (exiting_ && unfinished_ == 0) return;
+  if (!aborting_) abort();
+  if (entered_ && !exiting_ && !parent_cancel_requested_) cancel_parent();
+}
+
+void TaskGroup::child_done(detail::GroupChild& child) {
+  child.unlink();
+  if (completed_ && unfinished_ == 0) completed_->wake();
+  detail::FutureBase& task = child.task();
+  if (!task.failed()) return;
+  std::exception_ptr error = task.exception();
+  errors_.push_back(error);
+  if (!base_error_ && detail::classify(error) == detail::ErrorKind::fatal) base_error_ = error;
+  if (parent_->done()) {
+    ExceptionContext context;
+    context.message = "Task " + task.repr() + " has errored out but its parent task " +
+                      parent_->repr() + " is already completed";
+    context.exception = std::move(error);
+    context.task = AnyTask(detail::Ref<detail::FutureBase>(&task));
+    context.where = task.where();
+    loop_->call_exception_handler(context);
+    return;
+  }
+  if (!aborting_ && !parent_cancel_requested_) {
+    abort();
+    cancel_parent();
+  }
+}
+
+Coro<std::exception_ptr> TaskGroup::leave(std::exception_ptr error) {
+  using detail::ErrorKind;
+  exiting_ = true;
+  const ErrorKind kind = detail::classify(error);
+  if (error && kind == ErrorKind::fatal && !base_error_) base_error_ = error;
+  std::exception_ptr cancellation = kind == ErrorKind::cancelled ? error : nullptr;
+  if (error && !aborting_) abort();
+
+  detail::TaskBase& parent = detail::task_of(parent_);
+  std::optional<detail::ScopeShield> shield;
+  while (unfinished_ > 0) {
+    // The wait can be cancelled again and again; the group still waits for its children. A
+    // level-triggered scope would do so without end: it interrupts once.
+    detail::Pause pause;
+    completed_ = &pause;
+    std::exception_ptr interrupted = co_await pause;
+    completed_ = nullptr;
+    if (!interrupted) continue;
+    if (pause.refused_by_scope() || parent.scope_cancelled_) shield.emplace(parent);
+    if (!aborting_) {
+      cancellation = std::move(interrupted);
+      abort();
+    }
+  }
+  shield.reset();
+
+  if (base_error_) co_return base_error_;
+  // What this group asked of its parent it takes back; what remains is somebody else's request.
+  if (parent_cancel_requested_ && parent.uncancel() == 0) cancellation = nullptr;
+  if (cancellation && errors_.empty()) co_return cancellation;
+  if (error && kind != ErrorKind::cancelled) errors_.push_back(std::move(error));
+  if (errors_.empty()) co_return nullptr;
+  // A foreign request meets an error: the error goes first, the request is delivered again at the
+  // parent's next suspension.
+  if (parent.cancelling() > 0) {
+    parent.uncancel();
+    parent.cancel({});
+  }
+  co_return std::make_exception_ptr(
+      ExceptionGroup("unhandled errors in a TaskGroup", std::move(errors_)));
+}
+
+}  // namespace brio

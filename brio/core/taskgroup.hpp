@@ -1,0 +1,116 @@
+// TaskGroup: children that do not outlive their block; the first error cancels the others.
+#pragma once
+
+#include <brio/core/exception_group.hpp>
+#include <brio/core/loop.hpp>
+#include <brio/core/outcome.hpp>
+
+#include <exception>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace brio {
+
+namespace detail {
+class GroupChild;
+}
+
+/// asyncio.TaskGroup. Use it through task_group(); enter() and leave() are there for code that
+/// cannot have its body in a callable, and then leave() must be awaited on every path.
+class BRIO_API TaskGroup {
+public:
+  TaskGroup() = default;
+  TaskGroup(const TaskGroup&) = delete;
+  TaskGroup& operator=(const TaskGroup&) = delete;
+  ~TaskGroup();
+
+  /// Starts a child. Throws RuntimeError before the block, after it, and once the group is shutting
+  /// down; the coroutine is closed then.
+  template <class T>
+  Task<T> create_task(Coro<T> coro BRIO_CORO_BORROWS, TaskOptions options = {},
+                      std::source_location where = std::source_location::current()) {
+    if (const char* refusal = refuses()) {
+      coro.close();
+      throw_refusal(refusal);
+    }
+    Task<T> task = loop_->create_task(std::move(coro), std::move(options), where);
+    adopt(task);
+    return task;
+  }
+  /// Calls `function(args…)` and keeps it and the arguments alive with the child.
+  template <class F, class... Args>
+    requires detail::CoroFunction<F, Args...>
+  auto create_task(F&& function, Args&&... args) -> Task<detail::coro_value_t<F, Args...>> {
+    if (const char* refusal = refuses()) throw_refusal(refusal);
+    auto task = detail::start_closure<detail::coro_value_t<F, Args...>>(
+        *loop_, TaskOptions{}, std::source_location::current(), std::forward<F>(function),
+        std::forward<Args>(args)...);
+    adopt(task);
+    return task;
+  }
+  /// Ends the group quietly: children and body are cancelled, and the block ends without an error
+  /// (3.15's TaskGroup.cancel). Before entry it takes effect at entry; afterwards, or a second
+  /// time, it does nothing.
+  void cancel();
+  /// How many children have not ended.
+  [[nodiscard]] std::size_t size() const noexcept { return unfinished_; }
+
+  /// The block begins, in the current task. Throws RuntimeError outside a task or a second time.
+  void enter();
+  /// The block ends with `error` (null: normally): waits for every child, then gives what to throw:
+  /// an ExceptionGroup of the errors, a fatal error bare, a CancelledError, or null.
+  [[nodiscard]] Coro<std::exception_ptr> leave(std::exception_ptr error);
+
+private:
+  friend class detail::GroupChild;
+  [[nodiscard]] const char* refuses() const noexcept;
+  [[noreturn]] static void throw_refusal(const char* reason);
+  void adopt(const AnyTask& task);
+  void abort();
+  void child_done(detail::GroupChild& child);
+  void cancel_parent();
+
+  EventLoop* loop_ = nullptr;
+  detail::Ref<detail::FutureBase> parent_;
+  detail::GroupChild* first_ = nullptr;  // unfinished children in order of creation
+  detail::GroupChild* last_ = nullptr;
+  std::size_t unfinished_ = 0;
+  detail::Pause* completed_ = nullptr;  // while leave() waits
+  std::vector<std::exception_ptr> errors_;
+  std::exception_ptr base_error_;
+  bool entered_ = false;
+  bool exiting_ = false;
+  bool aborting_ = false;
+  bool parent_cancel_requested_ = false;
+};
+
+namespace detail {
+[[nodiscard]] inline TaskBase& task_of(const Ref<FutureBase>& future) noexcept {
+  return static_cast<TaskBase&>(*future);
+}
+}  // namespace detail
+
+/// Runs `body(TaskGroup&)` as the body of Python's `async with asyncio.TaskGroup()`, waits for all
+/// children, and gives the body's value. The closure lives until then. Throws an ExceptionGroup of
+/// what failed; a cancelled child is no error. Cancellation cancels the children and waits for them.
+template <class F>
+auto task_group(F body)
+    -> Coro<typename detail::CoroValue<std::invoke_result_t<F&, TaskGroup&>>::type> {
+  using T = typename detail::CoroValue<std::invoke_result_t<F&, TaskGroup&>>::type;
+  TaskGroup group;
+  group.enter();
+  Outcome<T> outcome = co_await as_outcome(body(group));
+  if (std::exception_ptr error = co_await group.leave(outcome.error()))
+    std::rethrow_exception(std::move(error));
+  if constexpr (std::is_void_v<T>) {
+    co_return;
+  } else {
+    // A body that group.cancel() cut short has no value to give.
+    if (!outcome.has_value())
+      throw RuntimeError("the TaskGroup was cancelled before its body gave a value");
+    co_return std::move(outcome).value();
+  }
+}
+
+}  // namespace brio
