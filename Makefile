@@ -52,9 +52,9 @@ bench: ## build and run the benchmarks
 
 fuzz: ## build every fuzzer and run each for FUZZ_SECONDS (30)
 	@$(SETUP) fuzz
-	@$(call configure,asan,-DBRIO_BUILD_FUZZ=ON)
-	@$(call build,asan) --target tests/fuzz/all
-	@scripts/fuzz.sh build/asan/tests/fuzz $(FUZZ_SECONDS)
+	@$(call configure,fuzz)
+	@$(call build,fuzz) --target tests/fuzz/all
+	@scripts/fuzz.sh build/fuzz/tests/fuzz $(FUZZ_SECONDS)
 
 test-peers: ## only the tests against other people's servers and clients
 	@$(MAKE) test TESTS=peers

@@ -31,6 +31,12 @@ if(PROJECT_IS_TOP_LEVEL)
   endif()
 endif()
 
+# An installed shared library finds the rooms below it, and the command finds them all, wherever the
+# prefix is.
+if(BUILD_SHARED_LIBS AND NOT DEFINED CMAKE_INSTALL_RPATH)
+  set(CMAKE_INSTALL_RPATH $ORIGIN $ORIGIN/../${CMAKE_INSTALL_LIBDIR})
+endif()
+
 set(BRIO_SANITIZER_FLAGS "")
 if(BRIO_SANITIZE)
   set(BRIO_SANITIZER_FLAGS -fsanitize=${BRIO_SANITIZE} -fno-omit-frame-pointer)

@@ -105,7 +105,10 @@ foreach(room ${rooms})
           DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()
 
-# --- beside the libraries ---
+# --- the command and what stands beside it ---
+if(TARGET brio_cli)
+  install(TARGETS brio_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
 file(GLOB manuals CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/man/*.1)
 if(manuals)
   install(FILES ${manuals} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)

@@ -17,8 +17,14 @@ for fuzzer in "$folder"/fuzz_*; do
   mkdir -p "$work"
   seeds=()
   [[ ! -d $sources/corpus/${name#fuzz_} ]] || seeds=("$sources/corpus/${name#fuzz_}")
-  "$fuzzer" -max_total_time="$seconds" -timeout=10 -artifact_prefix="$work/crash-" -verbosity=0 \
-    -print_final_stats=1 "$work" "${seeds[@]}" || status=1
+  log=$work.log
+  if "$fuzzer" -max_total_time="$seconds" -timeout=10 -artifact_prefix="$work/crash-" -verbosity=0 \
+    -print_final_stats=1 "$work" "${seeds[@]}" >"$log" 2>&1; then
+    grep -E 'executed_units|peak_rss' "$log"
+  else
+    cat "$log"
+    status=1
+  fi
 done
 [[ $found -eq 1 ]] || echo "no fuzzers in $folder"
 exit "$status"
