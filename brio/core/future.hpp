@@ -111,6 +111,13 @@ public:
     }
   }
 
+  [[nodiscard]] FutureBase* awaiting() const noexcept override {
+    if constexpr (requires { function_.awaiting(); })
+      return function_.awaiting();
+    else
+      return nullptr;
+  }
+
 private:
   void call(FutureBase& future) override {
     if constexpr (std::is_invocable_v<F&, Arg>)

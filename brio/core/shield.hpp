@@ -17,25 +17,34 @@ struct LogShielded {
   bool operator==(const LogShielded&) const = default;
 };
 
+/// Hands what became of the inner future to the outer one.
 template <class T>
-Future<T> shield_future(const Future<T>& inner, std::source_location where) {
-  if (inner.done()) return inner;
-  Future<T> outer = inner.get_loop().template create_future<T>(where);
-  const CallbackId inner_id = inner.add_done_callback([outer](const Future<T>& done) {
+struct FollowInner {
+  Future<T> outer;
+  void operator()(const Future<T>& inner) const {
     if (outer.cancelled()) return;
-    if (done.cancelled()) {
+    if (inner.cancelled()) {
       outer.cancel();
-    } else if (std::exception_ptr error = done.exception()) {
+    } else if (std::exception_ptr error = inner.exception()) {
       outer.set_exception(std::move(error));
     } else if constexpr (std::is_void_v<T>) {
       outer.set_result();
     } else if constexpr (std::is_copy_constructible_v<T>) {
-      outer.set_result(done.result());
+      outer.set_result(inner.result());
     } else {
-      done.state()->mark_taken();
-      outer.set_result(std::move(value_of<T>(*done.state())));
+      inner.state()->mark_taken();
+      outer.set_result(std::move(value_of<T>(*inner.state())));
     }
-  });
+  }
+  /// For the call graph.
+  [[nodiscard]] FutureBase* awaiting() const noexcept { return outer.state(); }
+};
+
+template <class T>
+Future<T> shield_future(const Future<T>& inner, std::source_location where) {
+  if (inner.done()) return inner;
+  Future<T> outer = inner.get_loop().template create_future<T>(where);
+  const CallbackId inner_id = inner.add_done_callback(FollowInner<T>{outer});
   outer.add_done_callback([inner, inner_id] {
     if (inner.done()) return;
     inner.remove_done_callback(inner_id);

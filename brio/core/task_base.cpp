@@ -1,3 +1,4 @@
+#include <brio/core/cancel_scope.hpp>
 #include <brio/core/loop.hpp>
 
 #include <atomic>
@@ -21,8 +22,10 @@ std::string* name_string(std::uint64_t name) noexcept {
 }  // namespace
 
 TaskBase::TaskBase(LoopCore& loop, std::source_location where)
-    : FutureBase(loop, where), name_(next_task_number() << 1) {
+    : FutureBase(loop, where), scope_(thread_state.spawn_scope), name_(next_task_number() << 1) {
   is_task_ = true;
+  if (scope_) [[unlikely]]
+    scope_cancelled_ = scope_->effectively_cancelled();
 }
 
 TaskBase::~TaskBase() {
@@ -54,10 +57,14 @@ void TaskBase::start(bool eager) {
   previous_task_ = loop_->last_task_;
   (previous_task_ ? previous_task_->next_task_ : loop_->first_task_) = this;
   loop_->last_task_ = this;
-  if (eager)
-    step();
-  else
+  if (!eager) {
     loop_->ready(*this);
+    return;
+  }
+  // What the first step creates is its own, not the group's that this task was made for.
+  CancelScope* const spawning = std::exchange(thread_state.spawn_scope, nullptr);
+  step();
+  thread_state.spawn_scope = spawning;
 }
 
 void TaskBase::unlink() noexcept {

@@ -1,4 +1,6 @@
+#include <brio/core/cancel_scope.hpp>
 #include <brio/core/taskgroup.hpp>
+#include <brio/core/wait.hpp>
 
 namespace brio {
 
@@ -50,6 +52,7 @@ private:
 }  // namespace detail
 
 TaskGroup::~TaskGroup() {
+  leave_scope();
   for (detail::GroupChild* child = first_; child; child = child->next()) child->orphan();
 }
 
@@ -60,6 +63,7 @@ void TaskGroup::enter() {
   loop_ = &get_running_loop();
   parent_ = detail::Ref<detail::FutureBase>(task);
   entered_ = true;
+  join_scope();
   if (aborting_) cancel_parent();
 }
 
@@ -78,6 +82,55 @@ void TaskGroup::adopt(const AnyTask& task) {
   auto* child = new detail::GroupChild(*this, *task.state());
   child->link();
   task.state()->add(*child);
+}
+
+void TaskGroup::each_child(const detail::UniqueFunction<void(detail::TaskBase&)>& visit) {
+  for (detail::GroupChild* child = first_; child; child = child->next())
+    if (!child->task().done()) visit(static_cast<detail::TaskBase&>(child->task()));
+}
+
+void TaskGroup::join_scope() {
+  scope_ = detail::task_of(parent_).scope_;
+  if (!scope_) return;
+  next_in_scope_ = scope_->first_group_;
+  if (next_in_scope_) next_in_scope_->previous_in_scope_ = this;
+  scope_->first_group_ = this;
+}
+
+void TaskGroup::leave_scope() noexcept {
+  CancelScope* const scope = std::exchange(scope_, nullptr);
+  if (!scope) return;
+  (previous_in_scope_ ? previous_in_scope_->next_in_scope_ : scope->first_group_) = next_in_scope_;
+  if (next_in_scope_) next_in_scope_->previous_in_scope_ = previous_in_scope_;
+}
+
+void TaskStatusBase::hand_over() {
+  if (std::exchange(started_, true))
+    throw RuntimeError("called 'started' twice on the same task status");
+  // The task owns this status: keeping the handle here would be a circle.
+  const AnyTask task = std::exchange(task_, {});
+  if (task.cancelling() > 0 && group_->refuses()) return;
+  group_->adopt(task);
+  if (group_->aborting_) task.cancel();
+}
+
+Coro<void> TaskGroup::await_start(AnyFuture started, AnyTask task) {
+  const AnyFuture child(detail::Ref<detail::FutureBase>(task.state()));
+  Outcome<WaitResult<AnyFuture>> outcome = co_await as_outcome(
+      wait(std::vector<AnyFuture>{started, child}, {.return_when = FIRST_COMPLETED}));
+  if (!outcome.has_value() && !started.done()) {
+    // Cancelled before the child was ready: take it along.
+    started.cancel();
+    task.cancel();
+    const detail::ScopeShield shield(*detail::thread_state.task);
+    while (!task.done()) (void)co_await as_outcome(wait(std::vector<AnyFuture>{child}));
+    if (!task.cancelled() && task.exception()) std::rethrow_exception(task.exception());
+    outcome.raise();
+  }
+  outcome.raise();
+  if (started.done()) co_return;
+  child.state()->require_value();
+  throw RuntimeError("child exited without calling task_status.started()");
 }
 
 void TaskGroup::abort() {
@@ -146,6 +199,7 @@ Coro<std::exception_ptr> TaskGroup::leave(std::exception_ptr error) {
     }
   }
   shield.reset();
+  leave_scope();
 
   if (base_error_) co_return base_error_;
   // What this group asked of its parent it takes back; what remains is somebody else's request.

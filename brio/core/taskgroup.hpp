@@ -34,6 +34,7 @@ public:
       coro.close();
       throw_refusal(refusal);
     }
+    const Spawning spawning(scope_);
     Task<T> task = loop_->create_task(std::move(coro), std::move(options), where);
     adopt(task);
     return task;
@@ -43,12 +44,19 @@ public:
     requires detail::CoroFunction<F, Args...>
   auto create_task(F&& function, Args&&... args) -> Task<detail::coro_value_t<F, Args...>> {
     if (const char* refusal = refuses()) throw_refusal(refusal);
+    const Spawning spawning(scope_);
     auto task = detail::start_closure<detail::coro_value_t<F, Args...>>(
         *loop_, TaskOptions{}, std::source_location::current(), std::forward<F>(function),
         std::forward<Args>(args)...);
     adopt(task);
     return task;
   }
+  /// Starts a child and waits until it has called `status.started(value)`; gives the value (trio's
+  /// nursery.start). `function` takes a TaskStatus<V>& first. An error before started() is thrown
+  /// here and is not the group's; a child that ends without started() is a RuntimeError. Cancelling
+  /// the start cancels the child and waits for it.
+  template <class V = void, class F, class... Args>
+  Coro<V> start(F function, Args... args);
   /// Ends the group quietly: children and body are cancelled, and the block ends without an error
   /// (3.15's TaskGroup.cancel). Before entry it takes effect at entry; afterwards, or a second
   /// time, it does nothing.
@@ -64,6 +72,24 @@ public:
 
 private:
   friend class detail::GroupChild;
+  friend class CancelScope;
+  friend class TaskStatusBase;
+  // A task made while it lives belongs to the group's scope.
+  class Spawning {
+  public:
+    explicit Spawning(CancelScope* scope) noexcept
+        : before_(std::exchange(detail::thread_state.spawn_scope, scope)) {}
+    Spawning(const Spawning&) = delete;
+    Spawning& operator=(const Spawning&) = delete;
+    ~Spawning() { detail::thread_state.spawn_scope = before_; }
+
+  private:
+    CancelScope* before_;
+  };
+  void each_child(const detail::UniqueFunction<void(detail::TaskBase&)>& visit);
+  void join_scope();
+  void leave_scope() noexcept;
+  static Coro<void> await_start(AnyFuture started, AnyTask task);
   [[nodiscard]] const char* refuses() const noexcept;
   [[noreturn]] static void throw_refusal(const char* reason);
   void adopt(const AnyTask& task);
@@ -83,7 +109,71 @@ private:
   bool exiting_ = false;
   bool aborting_ = false;
   bool parent_cancel_requested_ = false;
+  // The scope around the block, and its list of groups.
+  CancelScope* scope_ = nullptr;
+  TaskGroup* next_in_scope_ = nullptr;
+  TaskGroup* previous_in_scope_ = nullptr;
 };
+
+/// The untyped half of TaskStatus.
+class BRIO_API TaskStatusBase {
+public:
+  TaskStatusBase(const TaskStatusBase&) = delete;
+  TaskStatusBase& operator=(const TaskStatusBase&) = delete;
+
+protected:
+  explicit TaskStatusBase(TaskGroup& group) noexcept : group_(&group) {}
+  ~TaskStatusBase() = default;
+  /// The child is the group's from now on. Throws RuntimeError a second time.
+  void hand_over();
+  AnyTask task_;
+
+private:
+  friend class TaskGroup;
+  TaskGroup* group_;
+  bool started_ = false;
+};
+
+/// How a child that was begun with TaskGroup::start says that it is ready. Lives until the child
+/// has ended.
+template <class V = void>
+class TaskStatus : public TaskStatusBase {
+public:
+  TaskStatus(TaskGroup& group, Future<V> future) noexcept
+      : TaskStatusBase(group), future_(std::move(future)) {}
+  /// Lets start() return with `value`. A second call throws RuntimeError. If the start was
+  /// cancelled meanwhile, it does nothing: the child is being cancelled.
+  template <class... Args>
+  void started(Args&&... value) {
+    hand_over();
+    if (!future_.done()) future_.set_result(std::forward<Args>(value)...);
+  }
+
+private:
+  friend class TaskGroup;
+  Future<V> future_;
+};
+
+template <class V, class F, class... Args>
+Coro<V> TaskGroup::start(F function, Args... args) {
+  if (const char* refusal = refuses()) throw_refusal(refusal);
+  const Future<V> started = loop_->create_future<V>();
+  auto status = std::make_shared<TaskStatus<V>>(*this, started);
+  // The closure keeps status, callable and arguments alive with the child.
+  auto child = [status, function = std::move(function),
+                ... rest = std::move(args)]() mutable -> Coro<void> {
+    co_await function(*status, std::move(rest)...);
+  };
+  {
+    const Spawning spawning(scope_);
+    status->task_ = detail::start_closure<void>(*loop_, TaskOptions{},
+                                                std::source_location::current(), std::move(child));
+  }
+  auto outcome = co_await as_outcome(await_start(started, status->task_));
+  status->task_ = AnyTask();
+  outcome.raise();
+  co_return detail::take_result(started);
+}
 
 namespace detail {
 [[nodiscard]] inline TaskBase& task_of(const Ref<FutureBase>& future) noexcept {

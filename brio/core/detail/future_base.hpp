@@ -197,6 +197,11 @@ public:
   [[nodiscard]] bool take_must_cancel() noexcept { return std::exchange(must_cancel_, false); }
   [[nodiscard]] bool must_cancel() const noexcept { return must_cancel_; }
 
+  /// A scope was cancelled around this task: end its wait. No request is counted.
+  void interrupt_wait() {
+    if (waiting_on_ && scope_shields_ == 0) waiting_on_->cancel_wait({});
+  }
+
   [[nodiscard]] Node* waiting_on() const noexcept { return waiting_on_; }
   /// Innermost suspended coroutine; null before the first suspension and while running.
   [[nodiscard]] PromiseBase* suspended() const noexcept { return suspended_; }

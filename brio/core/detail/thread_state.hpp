@@ -6,6 +6,7 @@
 
 namespace brio {
 class EventLoop;
+class CancelScope;
 }
 
 namespace brio::detail {
@@ -18,6 +19,7 @@ struct ThreadState {
   TaskBase* task;         // the task whose step runs now
   ContextSlot* context;   // where the current context lives; null: the thread's own
   EventLoop* set_loop;    // set_event_loop
+  CancelScope* spawn_scope;  // the scope that a task made now belongs to (a group's child)
 };
 
 BRIO_API extern constinit thread_local ThreadState thread_state
