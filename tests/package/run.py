@@ -67,6 +67,24 @@ def check_pkg_config(options, prefix, libdir):
         run("pkg-config", "--print-errors", "--exists", file.stem, env=environment)
 
 
+def check_readme(options, prefix, libdir):
+    """The program that README.md opens with is a promise."""
+    umbrella = prefix / "include" / "brio" / "brio.hpp"
+    if not umbrella.exists() or not shutil.which("pkg-config"):
+        print(f"SKIPPED: the README's program ({umbrella.name} or pkg-config is missing)")
+        return
+    program = re.search(r"```cpp\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
+    source = options.work / "readme.cpp"
+    source.write_text(program)
+    flags = run("pkg-config", "--cflags", "--libs", "brio-net",
+                env={**os.environ, "PKG_CONFIG_PATH": str(libdir / "pkgconfig")}).split()
+    binary = options.work / "readme"
+    run(options.compiler, "-std=c++20", "-Wall", "-Wextra", "-Werror", source, "-o", binary, *flags)
+    said = run(binary, env={**os.environ, "LD_LIBRARY_PATH": str(libdir)})
+    if said != "42\n":
+        sys.exit(f"the README's program printed {said!r}")
+
+
 def check_symbols(library):
     """Exits if the library exports what it should not: names without brio in them, and lambdas and
     unnamed namespaces, which are nobody's business."""
@@ -113,6 +131,7 @@ def main():
     libdir = next(prefix.rglob("brioConfig.cmake")).parent.parent.parent
     program = check_find_package(options, prefix)
     check_pkg_config(options, prefix, libdir)
+    check_readme(options, prefix, libdir)
     if options.kind == "shared":
         check_shared(libdir, program)
     print(f"the installed package ({options.kind}) works")
