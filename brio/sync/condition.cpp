@@ -46,7 +46,7 @@ bool ConditionWait::lock_again() {
 bool ConditionWait::await_resume() {
   if (stage_ == Stage::locking) --task()->scope_shields_;
   if (error_) [[unlikely]] {
-    if (!orphaned()) condition_->waiters_.wake(1);
+    if (!orphaned()) condition_->notify_waiting(1);
     std::rethrow_exception(std::move(error_));
   }
   if (orphaned()) throw_orphaned();

@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstddef>
 #include <exception>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -95,24 +96,32 @@ public:
   /// RuntimeError if the lock is not held.
   void notify(std::size_t count = 1) {
     require_locked();
-    if (!waiters_.empty()) waiters_.wake(count);
+    notify_waiting(count);
   }
   /// Wakes all of them.
   void notify_all() {
     require_locked();
-    if (!waiters_.empty()) waiters_.wake_all();
+    notify_waiting(std::numeric_limits<std::size_t>::max());
   }
 
 private:
   friend class detail::ConditionWait;
+  template <class>
+  friend class Held;
   void require_locked() const {
     if (!lock_->locked()) [[unlikely]]
       throw_not_locked("cannot notify on un-acquired lock");
+  }
+  void notify_waiting(std::size_t count) {
+    for (; count > 0 && !waiters_.empty() && waiters_.wake_next(leaving_); --count) {
+    }
   }
   [[noreturn]] static void throw_not_locked(const char* text);
 
   Lock* lock_;
   detail::WaitList waiters_;
+  detail::WaitList leaving_;  // notified, and not run since
+  detail::Holders holders_;
   Lock own_;
 };
 

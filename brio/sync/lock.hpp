@@ -40,8 +40,7 @@ private:
 ///
 /// First come, first served: whoever comes while others wait stands in line, even if the lock is
 /// free at that moment. Between release() and the turn of the task it wakes, locked() is false.
-/// The lock must outlive whoever holds it; tasks that still wait when it is destroyed wait on until
-/// they are cancelled.
+/// When it is destroyed, guards let go of it, and tasks that still wait do so until they are cancelled.
 class BRIO_API Lock : private detail::LoopBound {
 public:
   Lock() = default;
@@ -77,6 +76,8 @@ private:
   friend class detail::LockAcquire;
   friend class Condition;
   friend class detail::ConditionWait;
+  template <class>
+  friend class Held;
 
   // The first in line, not the first that still waits: one that is on its way out, cancelled,
   // passes the turn on when it runs.
@@ -87,6 +88,7 @@ private:
 
   bool locked_ = false;
   detail::WaitList waiters_;
+  detail::Holders holders_;
 };
 
 inline bool detail::LockAcquire::await_ready() noexcept { return lock_->try_acquire(); }

@@ -31,25 +31,13 @@ void QueueWait::finish() {
   if (linked()) unlink();  // refused by a scope: there was no turn
   if (interrupted()) {
     // Woken, but it cannot take the call: on to the next.
-    if (!orphaned() && woken() && !blocked()) queue_->wake_up_next(line());
+    if (!orphaned() && woken() && !blocked()) line().wake_next(queue_->leaving_);
     throw_interrupted();
   }
   if (orphaned()) throw_orphaned();
 }
 
 // ---- QueueBase
-
-// Takes waiters out of the line until one is found that was not cancelled.
-void QueueBase::wake_up_next(WaitList& waiters) {
-  while (WaitNode* first = waiters.first()) {
-    first->unlink();
-    leaving_.push_back(*first);
-    if (first->pending()) {
-      first->wake();
-      return;
-    }
-  }
-}
 
 void QueueBase::task_done() {
   if (unfinished_ == 0) throw ValueError("task_done() called too many times");
@@ -62,12 +50,9 @@ void QueueBase::shut_down(bool immediate) {
     unfinished_ -= std::min(unfinished_, std::exchange(size_, 0));
     if (unfinished_ == 0) finished_.set();
   }
-  for (WaitList* line : {&getters_, &putters_}) {
-    while (WaitNode* first = line->first()) {
-      first->unlink();
-      leaving_.push_back(*first);
-      first->wake();
-    }
+  while (getters_.wake_next(leaving_)) {
+  }
+  while (putters_.wake_next(leaving_)) {
   }
 }
 

@@ -85,11 +85,11 @@ protected:
     ++size_;
     ++unfinished_;
     finished_.clear();
-    if (!getters_.empty()) wake_up_next(getters_);
+    if (!getters_.empty()) getters_.wake_next(leaving_);
   }
   void item_taken() {
     --size_;
-    if (!putters_.empty()) wake_up_next(putters_);
+    if (!putters_.empty()) putters_.wake_next(leaving_);
   }
   void require_open() const {
     if (shutdown_) [[unlikely]]
@@ -103,8 +103,6 @@ protected:
 
 private:
   friend class QueueWait;
-  void wake_up_next(WaitList& waiters);
-
   std::size_t size_ = 0;
   std::size_t limit_;
   std::size_t unfinished_ = 0;  // put and not yet task_done

@@ -37,7 +37,7 @@ private:
 
 /// Permits that tasks take and give back (asyncio.Semaphore). First come, first served: release()
 /// hands its permit to the first that waits, so nobody who comes in between can take it.
-/// The semaphore must outlive whoever holds a permit.
+/// When it is destroyed, guards let go of it, and tasks that still wait do so until they are cancelled.
 class BRIO_API Semaphore : private detail::LoopBound {
 public:
   /// `value` permits at first. Throws ValueError if negative.
@@ -71,7 +71,8 @@ public:
   }
   /// Would acquire() suspend? Also true while a permit is free but somebody waits in line.
   [[nodiscard]] bool locked() const noexcept {
-    return value_ == 0 || (!waiters_.empty() && waiters_.any_not_cancelled());
+    return value_ == 0 || (!waiters_.empty() && waiters_.any_not_cancelled()) ||
+           (!leaving_.empty() && leaving_.any_not_cancelled());
   }
 
 protected:
@@ -79,9 +80,11 @@ protected:
 
 private:
   friend class detail::SemaphoreAcquire;
+  template <class>
+  friend class Held;
   // The permit changes hands here; the woken task takes nothing.
   bool wake_up_next() {
-    if (!waiters_.wake_next()) return false;
+    if (!waiters_.wake_next(leaving_)) return false;
     --value_;
     return true;
   }
@@ -90,6 +93,8 @@ private:
   std::ptrdiff_t value_;  // free permits
   std::ptrdiff_t bound_;
   detail::WaitList waiters_;
+  detail::WaitList leaving_;  // given a permit, and not resumed yet
+  detail::Holders holders_;
 };
 
 /// A Semaphore that cannot be released more often than it was acquired (asyncio.BoundedSemaphore).

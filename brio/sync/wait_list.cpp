@@ -2,7 +2,6 @@
 
 #include <brio/core/loop.hpp>
 
-#include <limits>
 #include <string>
 
 namespace brio::detail {
@@ -47,20 +46,29 @@ void WaitNode::check_thread(const TaskBase& waiting) { waiting.loop().check_thre
 
 // ---- WaitList
 
-std::size_t WaitList::size() const noexcept {
-  std::size_t count = 0;
-  for (const WaitLinks* at = head_.next_; at != &head_; at = at->next_) ++count;
-  return count;
-}
-
 bool WaitList::any_not_cancelled() const noexcept {
   for (const WaitNode* at = first(); at; at = after(*at))
     if (!at->cancelled()) return true;
   return false;
 }
 
-bool WaitList::wake_next() {
-  for (WaitNode* at = first(); at; at = after(*at)) {
+WaitNode* WaitList::first_pending() const noexcept {
+  WaitNode* at = first();
+  while (at && !at->pending()) at = after(*at);
+  return at;
+}
+
+std::size_t WaitList::count_pending() const noexcept {
+  std::size_t count = 0;
+  for (const WaitNode* at = first(); at; at = after(*at))
+    if (at->pending()) ++count;
+  return count;
+}
+
+bool WaitList::wake_next(WaitList& leaving) {
+  while (WaitNode* at = first()) {
+    at->unlink();
+    leaving.push_back(*at);
     if (at->pending()) {
       at->wake();
       return true;
@@ -69,16 +77,9 @@ bool WaitList::wake_next() {
   return false;
 }
 
-void WaitList::wake(std::size_t count) {
-  for (WaitNode* at = first(); at && count > 0; at = after(*at)) {
-    if (at->pending()) {
-      at->wake();
-      --count;
-    }
-  }
+void WaitList::wake_all() {
+  for (WaitNode* at = first(); at; at = after(*at)) at->wake();
 }
-
-void WaitList::wake_all() { wake(std::numeric_limits<std::size_t>::max()); }
 
 void WaitList::orphan_all() noexcept {
   while (WaitNode* at = first()) {

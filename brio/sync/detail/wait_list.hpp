@@ -5,19 +5,18 @@
 
 #include <brio/core/coro.hpp>
 #include <brio/core/detail/future_base.hpp>
+#include <brio/sync/detail/links.hpp>
 
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
 
 namespace brio::detail {
 
-struct WaitLinks {
-  WaitLinks* previous_ = nullptr;  // both null: in no list
-  WaitLinks* next_ = nullptr;
-};
-
 /// One task's wait in a primitive's list.
-class BRIO_API WaitNode : public Waiter, private WaitLinks {
+class BRIO_API WaitNode : public Waiter, private Links {
 public:
   /// Where the next iteration begins: with the task, or with turn(), which may wait on.
   enum class Resume : std::uint8_t { task, turn };
@@ -44,12 +43,8 @@ public:
       waiting.wake_through(*this);
   }
   [[nodiscard]] bool cancelled() const noexcept { return state_ == State::cancelled; }
-  [[nodiscard]] bool linked() const noexcept { return next_ != nullptr; }
-  void unlink() noexcept {
-    previous_->next_ = next_;
-    next_->previous_ = previous_;
-    previous_ = next_ = nullptr;
-  }
+  using Links::linked;
+  using Links::unlink;
   /// The primitive was destroyed under this wait: it must not be touched.
   [[nodiscard]] bool orphaned() const noexcept { return orphaned_; }
 
@@ -80,7 +75,7 @@ private:
 /// are cancelled, as main's locals may go before the tasks that main has left behind.
 class BRIO_API WaitList {
 public:
-  WaitList() noexcept { head_.previous_ = head_.next_ = &head_; }
+  WaitList() noexcept = default;
   WaitList(const WaitList&) = delete;
   WaitList& operator=(const WaitList&) = delete;
   ~WaitList() {
@@ -88,34 +83,30 @@ public:
       orphan_all();
   }
 
-  [[nodiscard]] bool empty() const noexcept { return head_.next_ == &head_; }
-  /// Linked nodes; walks the list.
-  [[nodiscard]] std::size_t size() const noexcept;
+  [[nodiscard]] bool empty() const noexcept { return head_.empty(); }
   /// Oldest node; null if empty.
   [[nodiscard]] WaitNode* first() const noexcept { return node(head_.next_); }
   /// The one after `at`, null at the end.
   [[nodiscard]] WaitNode* after(const WaitNode& at) const noexcept { return node(at.next_); }
-  void push_back(WaitNode& added) noexcept {
-    WaitLinks& links = added;
-    links.previous_ = head_.previous_;
-    links.next_ = &head_;
-    head_.previous_->next_ = &links;
-    head_.previous_ = &links;
-  }
+  void push_back(WaitNode& added) noexcept { added.link_before(head_); }
   /// Is there one that was not cancelled? (A woken one that has not run yet counts.)
   [[nodiscard]] bool any_not_cancelled() const noexcept;
-  /// Wakes the oldest that still waits; false if there is none. Leaves it in the list.
-  bool wake_next();
-  /// Wakes up to `count` that still wait.
-  void wake(std::size_t count);
+  /// The oldest that still waits, null if there is none.
+  [[nodiscard]] WaitNode* first_pending() const noexcept;
+  /// How many still wait; walks the list.
+  [[nodiscard]] std::size_t count_pending() const noexcept;
+  /// Wakes the oldest that still waits; false if there is none. It goes to `leaving`, and so do
+  /// those before it, which have ended: nobody looks at them again.
+  bool wake_next(WaitList& leaving);
+  /// Wakes all that still wait, where they stand.
   void wake_all();
 
 private:
-  [[nodiscard]] WaitNode* node(WaitLinks* links) const noexcept {
+  [[nodiscard]] WaitNode* node(Links* links) const noexcept {
     return links == &head_ ? nullptr : static_cast<WaitNode*>(links);
   }
   void orphan_all() noexcept;
-  WaitLinks head_;
+  ListHead head_;
 };
 
 /// A primitive belongs to the loop of the first task that had to wait on it.
