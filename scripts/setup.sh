@@ -92,7 +92,8 @@ install_as_root() {
   local before after service
   before=$(enabled_services)
   local get=(apt-get -q -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
-  local install=("${get[@]}" install -y --no-install-recommends "$@")
+  # Nothing that is here already may go: a conflict is for the machine's owner to decide.
+  local install=("${get[@]}" install -y --no-install-recommends --no-remove "$@")
   local log
   log=$(mktemp)
   # The lists are fetched only when they are empty or too old for these packages.

@@ -7,8 +7,7 @@
 - Public headers are light: no <iostream> or <regex>, and no external library (Boost, OpenSSL, …).
   A header for a room's own .cpp files begins with "// Inside brio/"; it may be heavy, is not
   installed, and no public header includes it.
-- brio's headers are included as <brio/room/file.hpp>; a .cpp includes its own header first, which
-  proves that the header stands alone; a header has #pragma once.
+- brio's headers are included as <brio/room/file.hpp>, and have #pragma once.
 - No file is longer than LIMIT lines.
 """
 
@@ -70,13 +69,11 @@ def check_file(path, allowed):
     if path.suffix == ".hpp" and "#pragma once" not in lines:
         complain(where, "no #pragma once")
     public = path.suffix == ".hpp" and not is_internal(path)
-    first = None
     for number, line in enumerate(lines, 1):
         include = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
         if not include:
             continue
         quote, target = include[1], include[2]
-        first = first or target
         here = f"{where}:{number}"
         if quote == '"' and (ROOT / target).exists() and target.startswith("brio/"):
             complain(here, f'write <{target}>')
@@ -92,9 +89,6 @@ def check_file(path, allowed):
                 complain(here, f"{target} is internal; a public header may not include it")
         elif public and HEAVY.match(target):
             complain(here, f"<{target}> in a public header; it belongs into a .cpp")
-    own = where.removesuffix(".cpp") + ".hpp"
-    if room and path.suffix == ".cpp" and (ROOT / own).exists() and first != own:
-        complain(where, f"must include its own header <{own}> first")
 
 
 def main():
