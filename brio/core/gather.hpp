@@ -2,12 +2,12 @@
 #pragma once
 
 #include <brio/core/detail/children.hpp>
+#include <brio/core/detail/range.hpp>
 #include <brio/core/ensure_future.hpp>
 #include <brio/core/outcome.hpp>
 
 #include <array>
 #include <cstddef>
-#include <ranges>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -167,13 +167,12 @@ auto gather_all(std::source_location where, As&&... awaitables) {
   return outer;
 }
 
-template <bool Outcomes, std::ranges::input_range R>
+template <bool Outcomes, Range R>
 auto gather_range(std::source_location where, R&& awaitables) {
-  using Item = std::ranges::range_value_t<R>;
+  using Item = range_value_t<R>;
   using State = GatherVector<Outcomes, future_value_t<Item>>;
   std::vector<Ref<FutureBase>> futures;
-  if constexpr (std::ranges::sized_range<R>)
-    futures.reserve(static_cast<std::size_t>(std::ranges::size(awaitables)));
+  futures.reserve(size_hint(awaitables));
   for (auto&& item : awaitables) {
     if constexpr (iscoroutine_v<Item>)
       futures.emplace_back(ensure_future(std::move(item)).state());
@@ -188,7 +187,7 @@ auto gather_range(std::source_location where, R&& awaitables) {
 }
 
 template <class A>
-concept Gatherable = Awaitable<A> && !std::ranges::range<std::remove_cvref_t<A>>;
+concept Gatherable = Awaitable<A> && !Range<std::remove_cvref_t<A>>;
 
 }  // namespace detail
 
@@ -211,11 +210,11 @@ auto gather(ReturnExceptions, As&&... awaitables) {
                                   std::forward<As>(awaitables)...);
 }
 /// gather of a range of coroutines (moved from), futures or tasks: a future of a vector.
-template <std::ranges::input_range R>
+template <detail::Range R>
 auto gather(R&& awaitables, std::source_location where = std::source_location::current()) {
   return detail::gather_range<false>(where, std::forward<R>(awaitables));
 }
-template <std::ranges::input_range R>
+template <detail::Range R>
 auto gather(ReturnExceptions, R&& awaitables,
             std::source_location where = std::source_location::current()) {
   return detail::gather_range<true>(where, std::forward<R>(awaitables));

@@ -186,12 +186,13 @@ void EventLoop::check_interrupt() {
 void EventLoop::run_ready_watched(std::size_t count) {
   for (; count > 0; --count) {
     if (interrupted_.load(std::memory_order_relaxed)) check_interrupt();
+    // The hook may throw: the node must then still be there for the next run.
+    if (watched_steps_ && ready_.front()->live()) step_hook_();
     detail::Node* node = ready_.pop();
     if (!node->live()) {
       node->run();
       continue;
     }
-    if (watched_steps_) step_hook_();
     if (!debug_) {
       node->run();
       continue;

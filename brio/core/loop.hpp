@@ -178,8 +178,8 @@ public:
   bool run_once();
   /// Lets the loop's poll return; any thread and signal handlers.
   void wake() noexcept { engine_->wake(); }
-  /// Is told before each handle is run; for tests and tracing. Null: none. A fatal exception from
-  /// it leaves the loop.
+  /// Is told before each handle is run; for tests and tracing. Null: none. What it throws leaves
+  /// the loop, and the handle is run when the loop runs again. It must not replace itself.
   void set_step_hook(detail::UniqueFunction<void()> hook) {
     step_hook_ = std::move(hook);
     watched_steps_ = static_cast<bool>(step_hook_);

@@ -3,13 +3,12 @@
 
 #include <brio/core/loop.hpp>
 
-#include <functional>
 #include <memory>
 
 namespace brio {
 
 /// Makes a loop; for run, Runner and policies.
-using LoopFactory = std::function<LoopPtr()>;
+using LoopFactory = detail::UniqueFunction<LoopPtr()>;
 
 /// How new_event_loop() makes a loop (asyncio's policies, kept small: courses teach them).
 class BRIO_API EventLoopPolicy {

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <brio/core/detail/children.hpp>
+#include <brio/core/detail/range.hpp>
 #include <brio/core/loop.hpp>
 
 #include <cstdint>
 #include <optional>
-#include <ranges>
 #include <vector>
 
 namespace brio {
@@ -40,10 +40,10 @@ BRIO_API void remove_repeated(std::vector<Ref<FutureBase>>& futures);
 /// Waits for futures or tasks (asyncio.wait). Throws nothing for them and cancels none of them, not
 /// even when the awaiting task is cancelled. Coroutines are refused: make tasks of them first.
 /// Throws ValueError for an empty range.
-template <std::ranges::input_range R>
-  requires std::derived_from<std::ranges::range_value_t<R>, AnyFuture>
-Coro<WaitResult<std::ranges::range_value_t<R>>> wait(R futures, WaitOptions options = {}) {
-  using F = std::ranges::range_value_t<R>;
+template <detail::Range R>
+  requires std::derived_from<detail::range_value_t<R>, AnyFuture>
+Coro<WaitResult<detail::range_value_t<R>>> wait(R futures, WaitOptions options = {}) {
+  using F = detail::range_value_t<R>;
   std::vector<detail::Ref<detail::FutureBase>> states;
   for (const F& future : futures) states.emplace_back(future.state());
   if (states.empty()) detail::throw_nothing_to_wait_for();

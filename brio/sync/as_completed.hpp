@@ -3,13 +3,13 @@
 #pragma once
 
 #include <brio/core/detail/children.hpp>
+#include <brio/core/detail/range.hpp>
 #include <brio/core/ensure_future.hpp>
 #include <brio/sync/queue.hpp>
 
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <vector>
 
 namespace brio {
@@ -121,9 +121,9 @@ private:
 
 /// Schedules the awaitables of a range (coroutines are moved from) and gives them back in the order
 /// in which they finish (asyncio.as_completed). Leaving early cancels nothing.
-template <std::ranges::input_range R>
+template <detail::Range R>
 auto as_completed(R&& awaitables, AsCompletedOptions options = {}) {
-  using Item = std::ranges::range_value_t<R>;
+  using Item = detail::range_value_t<R>;
   std::vector<detail::Ref<detail::FutureBase>> futures;
   const auto add = [&](auto future) {
     futures.emplace_back(future.state());

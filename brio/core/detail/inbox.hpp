@@ -31,6 +31,9 @@ public:
   /// inbox lives when this begins; the loop may take it down before this returns.
   [[nodiscard]] bool post(PostedState& posted) noexcept;
 
+  /// Does anybody but the loop hold on to it? Then a thread may yet post.
+  [[nodiscard]] bool shared() const noexcept { return refs_.load(std::memory_order_acquire) > 1; }
+
   // The rest is the loop's.
 
   /// Is there anything to take?

@@ -49,6 +49,7 @@ public:
       grow();
     slots_[tail_++ & (capacity_ - 1)] = node;
   }
+  [[nodiscard]] Node* front() const noexcept { return slots_[head_ & (capacity_ - 1)]; }
   BRIO_ALWAYS_INLINE Node* pop() noexcept { return slots_[head_++ & (capacity_ - 1)]; }
 
 private:
