@@ -52,9 +52,9 @@ struct AddrInfoHints {
 /// No `host` means the wildcard address with AI_PASSIVE and loopback without. `service` is a port
 /// ("80") or a name ("http"). The resolver's order (RFC 6724) is kept. Throws gaierror; ValueError
 /// for a name holding a zero byte.
-[[nodiscard]] BRIO_API std::vector<AddrInfo> getaddrinfo(const std::optional<std::string>& host,
-                                                         const std::string& service,
-                                                         const AddrInfoHints& hints = {});
+[[nodiscard]] BRIO_API std::vector<AddrInfo> blocking_getaddrinfo(
+    const std::optional<std::string>& host, const std::string& service,
+    const AddrInfoHints& hints = {});
 
 /// The answer for a literal host and a numeric port, without any look-up; nothing when `host` is
 /// a name, or when it does not fit the hints' family (asyncio's _ipaddr_info).
@@ -64,7 +64,7 @@ struct AddrInfoHints {
 
 /// socket.getnameinfo: host and service names of an address. Blocks. `flags` are NI_*.
 /// Throws gaierror.
-[[nodiscard]] BRIO_API std::pair<std::string, std::string> getnameinfo(
+[[nodiscard]] BRIO_API std::pair<std::string, std::string> blocking_getnameinfo(
     const SocketAddress& address, int flags = 0);
 
 }  // namespace net

@@ -19,6 +19,12 @@ void ReadBuffer::append(std::string_view data) {
   bytes_.append(data);
 }
 
+void ReadBuffer::prepend(std::string&& data) {
+  data.append(view());
+  bytes_ = std::move(data);
+  head_ = 0;
+}
+
 std::string ReadBuffer::take(std::size_t count) {
   if (count >= size()) {
     if (head_ != 0) bytes_.erase(0, head_);

@@ -27,6 +27,8 @@ public:
   }
 
   void append(std::string_view data);
+  /// Puts bytes back in front of what is there.
+  void prepend(std::string&& data);
   /// The first `count` bytes (all, where fewer are there), removed.
   [[nodiscard]] std::string take(std::size_t count);
   /// Everything, removed.

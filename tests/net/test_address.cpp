@@ -121,22 +121,22 @@ TEST_CASE("address: usable as a map's key") {
 
 TEST_CASE("getaddrinfo: literals, localhost and failures") {
   const auto answers =
-      brio::net::getaddrinfo("127.0.0.1", "80", {.type = SOCK_STREAM, .flags = AI_NUMERICHOST});
+      brio::net::blocking_getaddrinfo("127.0.0.1", "80", {.type = SOCK_STREAM, .flags = AI_NUMERICHOST});
   REQUIRE(answers.size() == 1);
   CHECK(answers[0].address == SocketAddress::ip("127.0.0.1", 80));
   CHECK(answers[0].proto == IPPROTO_TCP);
 
-  CHECK_THROWS_AS((void)brio::net::getaddrinfo("not a host", "80", {.flags = AI_NUMERICHOST}),
+  CHECK_THROWS_AS((void)brio::net::blocking_getaddrinfo("not a host", "80", {.flags = AI_NUMERICHOST}),
                   brio::gaierror);
   try {
-    (void)brio::net::getaddrinfo("nowhere", "80", {.flags = AI_NUMERICHOST});
+    (void)brio::net::blocking_getaddrinfo("nowhere", "80", {.flags = AI_NUMERICHOST});
     FAIL("no error");
   } catch (const brio::OSError& error) {
     CHECK(error.code().category() == brio::net::gai_category());
     CHECK(error.error_number() == EAI_NONAME);
     CHECK(std::string(error.what()).find("'nowhere'") != std::string::npos);
   }
-  CHECK_THROWS_AS((void)brio::net::getaddrinfo(std::string("a\0b", 3), "80"), brio::ValueError);
+  CHECK_THROWS_AS((void)brio::net::blocking_getaddrinfo(std::string("a\0b", 3), "80"), brio::ValueError);
 }
 
 TEST_CASE("literal_addrinfo answers literals only, and only in the family asked for") {
@@ -149,7 +149,7 @@ TEST_CASE("literal_addrinfo answers literals only, and only in the family asked 
 }
 
 TEST_CASE("getnameinfo: numeric") {
-  const auto [host, service] = brio::net::getnameinfo(SocketAddress::ip("::1", 7),
+  const auto [host, service] = brio::net::blocking_getnameinfo(SocketAddress::ip("::1", 7),
                                                       NI_NUMERICHOST | NI_NUMERICSERV);
   CHECK(host == "::1");
   CHECK(service == "7");

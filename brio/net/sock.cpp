@@ -1,0 +1,166 @@
+#include <brio/net/sock.hpp>
+
+#include <brio/core/loop.hpp>
+#include <brio/net/fd_wait.hpp>
+#include <brio/net/loop_state.hpp>
+#include <brio/net/resolver.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+
+namespace brio {
+
+using net::Socket;
+using net::SocketAddress;
+using net::TransportSocket;
+using net::detail::FdReady;
+using net::detail::LoopState;
+
+namespace {
+
+bool would_block(int error) noexcept {
+  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+// The running loop, once the socket has passed what is asked of it.
+EventLoop& loop_for(TransportSocket sock) {
+  EventLoop& loop = get_running_loop();
+  if (loop.get_debug() && (::fcntl(sock.fileno(), F_GETFL) & O_NONBLOCK) == 0) {
+    throw ValueError("the socket must be non-blocking");
+  }
+  LoopState::of(loop).ensure_no_transport(sock.fileno());
+  return loop;
+}
+
+struct PeerAddress {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof(sockaddr_storage);
+  sockaddr* raw() noexcept { return reinterpret_cast<sockaddr*>(&storage); }
+  SocketAddress value() { return SocketAddress::from_raw(raw(), length); }
+};
+
+// recv into the loop's memory, so that only what came is copied. Nothing: would block.
+std::optional<std::string> try_recv(EventLoop& loop, int fd, std::size_t nbytes) {
+  const LoopState::Loan loan(loop);
+  const ssize_t count = ::recv(fd, loan.data(), std::min(nbytes, loan.size()), 0);
+  if (count >= 0) return std::string(loan.data(), static_cast<std::size_t>(count));
+  if (would_block(errno)) return std::nullopt;
+  throw_oserror(errno, "recv");
+}
+
+std::optional<std::pair<std::string, SocketAddress>> try_recvfrom(EventLoop& loop, int fd,
+                                                                  std::size_t nbytes) {
+  const LoopState::Loan loan(loop);
+  PeerAddress peer;
+  const ssize_t count =
+      ::recvfrom(fd, loan.data(), std::min(nbytes, loan.size()), 0, peer.raw(), &peer.length);
+  if (count >= 0) {
+    return std::pair(std::string(loan.data(), static_cast<std::size_t>(count)), peer.value());
+  }
+  if (would_block(errno)) return std::nullopt;
+  throw_oserror(errno, "recvfrom");
+}
+
+}  // namespace
+
+Coro<std::string> sock_recv(TransportSocket sock, std::size_t nbytes) {
+  EventLoop& loop = loop_for(sock);
+  for (;;) {
+    if (auto data = try_recv(loop, sock.fileno(), nbytes)) co_return *std::move(data);
+    co_await FdReady(loop, sock.fileno(), Interest::read);
+  }
+}
+
+Coro<std::size_t> sock_recv_into(TransportSocket sock, std::span<char> buffer) {
+  EventLoop& loop = loop_for(sock);
+  for (;;) {
+    const ssize_t count = ::recv(sock.fileno(), buffer.data(), buffer.size(), 0);
+    if (count >= 0) co_return static_cast<std::size_t>(count);
+    if (!would_block(errno)) throw_oserror(errno, "recv");
+    co_await FdReady(loop, sock.fileno(), Interest::read);
+  }
+}
+
+Coro<std::pair<std::string, SocketAddress>> sock_recvfrom(TransportSocket sock,
+                                                          std::size_t nbytes) {
+  EventLoop& loop = loop_for(sock);
+  for (;;) {
+    if (auto got = try_recvfrom(loop, sock.fileno(), nbytes)) co_return *std::move(got);
+    co_await FdReady(loop, sock.fileno(), Interest::read);
+  }
+}
+
+Coro<std::pair<std::size_t, SocketAddress>> sock_recvfrom_into(TransportSocket sock,
+                                                               std::span<char> buffer) {
+  EventLoop& loop = loop_for(sock);
+  for (;;) {
+    PeerAddress peer;
+    const ssize_t count =
+        ::recvfrom(sock.fileno(), buffer.data(), buffer.size(), 0, peer.raw(), &peer.length);
+    if (count >= 0) co_return std::pair(static_cast<std::size_t>(count), peer.value());
+    if (!would_block(errno)) throw_oserror(errno, "recvfrom");
+    co_await FdReady(loop, sock.fileno(), Interest::read);
+  }
+}
+
+Coro<void> sock_sendall(TransportSocket sock, std::string data) {
+  EventLoop& loop = loop_for(sock);
+  std::size_t sent = 0;
+  while (sent < data.size()) {
+    const ssize_t count =
+        ::send(sock.fileno(), data.data() + sent, data.size() - sent, MSG_NOSIGNAL);
+    if (count >= 0) {
+      sent += static_cast<std::size_t>(count);
+      continue;
+    }
+    if (!would_block(errno)) throw_oserror(errno, "send");
+    co_await FdReady(loop, sock.fileno(), Interest::write);
+  }
+}
+
+Coro<std::size_t> sock_sendto(TransportSocket sock, std::string data, SocketAddress address) {
+  EventLoop& loop = loop_for(sock);
+  for (;;) {
+    const ssize_t count = ::sendto(sock.fileno(), data.data(), data.size(), MSG_NOSIGNAL,
+                                   address.raw(), address.raw_length());
+    if (count >= 0) co_return static_cast<std::size_t>(count);
+    if (!would_block(errno)) throw_oserror(errno, "sendto " + address.to_string());
+    co_await FdReady(loop, sock.fileno(), Interest::write);
+  }
+}
+
+Coro<void> sock_connect(TransportSocket sock, SocketAddress address) {
+  EventLoop& loop = loop_for(sock);
+  if (::connect(sock.fileno(), address.raw(), address.raw_length()) == 0) co_return;
+  // An interrupted connect goes on in the kernel like one in progress. EAGAIN does not: it is a
+  // Unix listener with a full queue, and nothing is under way.
+  if (errno != EINPROGRESS && errno != EINTR) {
+    throw_oserror(errno, "connect to " + address.to_string());
+  }
+  co_await FdReady(loop, sock.fileno(), Interest::write);
+  if (const int error = sock.take_error(); error != 0) {
+    throw_oserror(error, "connect to " + address.to_string());
+  }
+}
+
+Coro<void> sock_connect(TransportSocket sock, std::string host, int port) {
+  const net::AddrInfoHints hints{sock.family(), sock.type(), sock.proto(), 0};
+  const auto answers = co_await brio::getaddrinfo(host, std::to_string(port), hints);
+  if (answers.empty()) throw OSError(ENOENT, "getaddrinfo for '" + host + "'");
+  co_await sock_connect(sock, answers.front().address);
+}
+
+Coro<std::pair<Socket, SocketAddress>> sock_accept(TransportSocket sock) {
+  EventLoop& loop = loop_for(sock);
+  for (;;) {
+    PeerAddress peer;
+    const int fd =
+        ::accept4(sock.fileno(), peer.raw(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) co_return std::pair(Socket::adopt(fd), peer.value());
+    if (!would_block(errno) && errno != ECONNABORTED) throw_oserror(errno, "accept");
+    co_await FdReady(loop, sock.fileno(), Interest::read);
+  }
+}
+
+}  // namespace brio

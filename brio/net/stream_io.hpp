@@ -1,0 +1,75 @@
+// The system calls of a stream socket and the watching of its readiness, and nothing else: no flow
+// control, no buffering, no order of events. Another engine replaces this class alone.
+#pragma once
+
+#include <brio/core/config.hpp>
+#include <brio/core/loop.hpp>
+#include <brio/net/socket.hpp>
+
+#include <cstddef>
+#include <span>
+#include <sys/uio.h>
+
+namespace brio::net::detail {
+
+/// A stream socket on a loop.
+///
+/// The owner is told that it may receive or send, in the order that the engine reports, and then
+/// calls receive() or send(). Not told any more once it has said stop, also not of an event that
+/// was collected before.
+class BRIO_API StreamIO {
+public:
+  class Owner {
+  public:
+    virtual void io_readable() = 0;
+    virtual void io_writable() = 0;
+
+  protected:
+    Owner() = default;
+    ~Owner() = default;
+    Owner(const Owner&) = default;
+    Owner& operator=(const Owner&) = default;
+  };
+
+  /// What a call came to: a count, or the errno that stopped it.
+  struct Result {
+    std::size_t count = 0;
+    int error = 0;
+    /// Nothing happened; try again when told.
+    [[nodiscard]] bool again() const noexcept;
+  };
+
+  StreamIO(EventLoop& loop, Socket socket, Owner& owner) noexcept
+      : loop_(&loop), owner_(&owner), socket_(std::move(socket)) {}
+  StreamIO(const StreamIO&) = delete;
+  StreamIO& operator=(const StreamIO&) = delete;
+  /// Does not unwatch: stop first, while the loop lives.
+  ~StreamIO() = default;
+
+  void start_reading();
+  void stop_reading();
+  void start_writing();
+  void stop_writing();
+
+  /// At most buffer.size() bytes; a count of 0 without an error is the peer's end.
+  [[nodiscard]] Result receive(std::span<char> buffer) noexcept;
+  [[nodiscard]] Result send(const char* data, std::size_t size) noexcept;
+  [[nodiscard]] Result send(const iovec* parts, std::size_t count) noexcept;
+  /// Ends the sending side; an errno or 0.
+  int shutdown_writing() noexcept;
+  /// Stops everything and closes the descriptor.
+  void close() noexcept;
+
+  [[nodiscard]] Socket& socket() noexcept { return socket_; }
+  [[nodiscard]] const Socket& socket() const noexcept { return socket_; }
+  [[nodiscard]] EventLoop& loop() const noexcept { return *loop_; }
+
+private:
+  EventLoop* loop_;
+  Owner* owner_;
+  Socket socket_;
+  bool reading_ = false;
+  bool writing_ = false;
+};
+
+}  // namespace brio::net::detail

@@ -1,0 +1,110 @@
+// StreamWriter: push bytes into a connection (asyncio.StreamWriter).
+#pragma once
+
+#include <brio/core/coro.hpp>
+#include <brio/net/stream_flow.hpp>
+#include <brio/net/stream_reader.hpp>
+#include <brio/net/tls_layer.hpp>
+#include <brio/net/transport.hpp>
+
+#include <any>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace brio {
+
+class StreamReaderProtocol;
+
+/// How StreamWriter::start_tls is to go.
+struct WriterStartTLSOptions {
+  std::string server_hostname = {};
+  std::optional<Duration> ssl_handshake_timeout = std::nullopt;
+  std::optional<Duration> ssl_shutdown_timeout = std::nullopt;
+};
+
+/// The writing end of a stream. A handle: copies write to the same stream. When the last copy goes
+/// and nobody has closed it, the transport is closed, in debug mode with a warning.
+class BRIO_API StreamWriter {
+public:
+  /// `flow` belongs to the transport's protocol; `reader`, if given, tells drain() of its error.
+  StreamWriter(std::shared_ptr<Transport> transport, std::shared_ptr<StreamFlowControl> flow,
+               std::optional<StreamReader> reader = std::nullopt);
+  /// Over a StreamReaderProtocol.
+  StreamWriter(std::shared_ptr<Transport> transport,
+               const std::shared_ptr<StreamReaderProtocol>& protocol,
+               std::optional<StreamReader> reader = std::nullopt);
+
+  /// As Transport::write: never waits. Follow it with `co_await drain()`, so that a slow peer
+  /// slows the writer down instead of filling the memory.
+  void write(std::string_view data) const { state_->transport->write(data); }
+  void write(std::string&& data) const { state_->transport->write(std::move(data)); }
+  void write(const char* data) const { state_->transport->write(data); }
+  void writelines(std::span<const std::string_view> pieces) const {
+    state_->transport->writelines(pieces);
+  }
+  void writelines(std::initializer_list<std::string_view> pieces) const {
+    state_->transport->writelines(pieces);
+  }
+  /// As Transport::write_eof.
+  void write_eof() const { state_->transport->write_eof(); }
+  [[nodiscard]] bool can_write_eof() const noexcept { return state_->transport->can_write_eof(); }
+
+  /// Waits until the write buffer has drained to its low-water mark, if it went above the high one.
+  /// Throws the stream's error, ConnectionResetError once the connection is lost. On a closing
+  /// stream it gives the loop one turn, so that a loop of write and drain sees the loss.
+  /// Cancellation changes nothing: what was written is sent.
+  [[nodiscard]] BRIO_CORO_WRAPPER Coro<void> drain() const { return drain_of(state_); }
+
+  /// As Transport::close: what was written is sent first.
+  void close() const { state_->transport->close(); }
+  [[nodiscard]] bool is_closing() const noexcept { return state_->transport->is_closing(); }
+  /// Waits until the connection is gone after close(). Throws the error that it ended with.
+  [[nodiscard]] BRIO_CORO_WRAPPER Coro<void> wait_closed() const {
+    return StreamFlowControl::wait_closed(state_->flow);
+  }
+
+  /// As BaseTransport::get_extra_info.
+  [[nodiscard]] std::any get_extra_info(std::string_view name) const {
+    return state_->transport->get_extra_info(name);
+  }
+  template <class T>
+  [[nodiscard]] std::optional<T> get_extra_info(std::string_view name) const {
+    return state_->transport->get_extra_info<T>(name);
+  }
+
+  /// Upgrades the stream to TLS: reader and writer go on, encrypted. Drains first. A writer made
+  /// by a server takes the server's side. Throws as brio::start_tls, which also closes.
+  [[nodiscard]] BRIO_CORO_WRAPPER Coro<void> start_tls(
+      std::shared_ptr<const net::TLSContext> sslcontext, WriterStartTLSOptions options = {}) const {
+    return start_tls_of(state_, std::move(sslcontext), std::move(options));
+  }
+
+  [[nodiscard]] const std::shared_ptr<Transport>& transport() const noexcept {
+    return state_->transport;
+  }
+
+private:
+  struct BRIO_API State {
+    State(std::shared_ptr<Transport> t, std::shared_ptr<StreamFlowControl> f,
+          std::optional<StreamReader> r);
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+    ~State();
+    std::shared_ptr<Transport> transport;
+    std::shared_ptr<StreamFlowControl> flow;
+    std::optional<StreamReader> reader;
+    // For start_tls; empty when the protocol is another one.
+    std::weak_ptr<StreamReaderProtocol> protocol;
+  };
+  static Coro<void> drain_of(std::shared_ptr<State> state);
+  static Coro<void> start_tls_of(std::shared_ptr<State> state,
+                                 std::shared_ptr<const net::TLSContext> sslcontext,
+                                 WriterStartTLSOptions options);
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace brio

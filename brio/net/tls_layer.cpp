@@ -1,0 +1,7 @@
+#include <brio/net/tls_layer.hpp>
+
+namespace brio::net {
+
+TLSContext::~TLSContext() = default;
+
+}  // namespace brio::net

@@ -1,0 +1,55 @@
+// Where TLS plugs in: net knows these two interfaces, brio/tls implements them. So whoever needs
+// no TLS links no TLS.
+#pragma once
+
+#include <brio/core/future.hpp>
+#include <brio/core/time.hpp>
+#include <brio/net/protocol.hpp>
+#include <brio/net/transport.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace brio::net {
+
+/// How a TLS layer is to be made.
+struct TLSLayerOptions {
+  bool server_side = false;
+  /// The name to send and to check; "" for a server.
+  std::string server_hostname = {};
+  /// Default 60 s; throws ValueError unless positive.
+  std::optional<Duration> ssl_handshake_timeout = std::nullopt;
+  /// Default 30 s; throws ValueError unless positive.
+  std::optional<Duration> ssl_shutdown_timeout = std::nullopt;
+  /// False for start_tls: the application's protocol knows that it is connected.
+  bool call_connection_made = true;
+  /// Ciphertext that arrived before the upgrade.
+  std::string received = {};
+};
+
+/// TLS between a transport below and an application's protocol above: it is the protocol of the
+/// one and gives the other a transport.
+class BRIO_API TLSLayer : public Protocol {
+public:
+  /// The transport that the application sees.
+  [[nodiscard]] virtual std::shared_ptr<Transport> app_transport() const = 0;
+};
+
+/// What an `ssl` option takes; tls::SSLContext is the one that there is.
+class BRIO_API TLSContext {
+public:
+  TLSContext() = default;
+  TLSContext(const TLSContext&) = delete;
+  TLSContext& operator=(const TLSContext&) = delete;
+  virtual ~TLSContext();
+
+  /// A layer for one connection. `waiter` is completed when the handshake has ended, with its
+  /// error if it failed. Throws ValueError for what cannot work (a host name is missing, …).
+  [[nodiscard]] virtual std::shared_ptr<TLSLayer> make_layer(EventLoop& loop,
+                                                             std::shared_ptr<Protocol> protocol,
+                                                             Future<> waiter,
+                                                             TLSLayerOptions options) const = 0;
+};
+
+}  // namespace brio::net
