@@ -33,12 +33,14 @@
 #define BRIO_CORO_TYPE [[clang::coro_return_type, clang::coro_lifetimebound]]
 #define BRIO_CORO_WRAPPER [[clang::coro_wrapper]]
 #define BRIO_CORO_BORROWS [[clang::lifetimebound]]
+#define BRIO_CORO_UNBOUND [[clang::coro_disable_lifetimebound]]
 #endif
 #endif
 #ifndef BRIO_CORO_TYPE
 #define BRIO_CORO_TYPE
 #define BRIO_CORO_WRAPPER
 #define BRIO_CORO_BORROWS
+#define BRIO_CORO_UNBOUND
 #endif
 
 #define BRIO_ALWAYS_INLINE inline __attribute__((always_inline))

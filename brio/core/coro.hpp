@@ -165,7 +165,8 @@ private:
 template <class T>
 class CoroPromise : public CoroResult<T> {
 public:
-  Coro<T> get_return_object(std::source_location where = std::source_location::current()) noexcept;
+  BRIO_CORO_WRAPPER BRIO_CORO_UNBOUND Coro<T> get_return_object(
+      std::source_location where = std::source_location::current()) noexcept;
   std::suspend_always initial_suspend() const noexcept { return {}; }
   FinalAwaiter final_suspend() const noexcept { return {}; }
 };
@@ -257,7 +258,7 @@ private:
 };
 
 template <class T>
-Coro<T> detail::CoroPromise<T>::get_return_object(std::source_location where) noexcept {
+BRIO_CORO_WRAPPER BRIO_CORO_UNBOUND Coro<T> detail::CoroPromise<T>::get_return_object(std::source_location where) noexcept {
   this->where_ = where;
   return Coro<T>(std::coroutine_handle<CoroPromise>::from_promise(*this));
 }
