@@ -77,26 +77,27 @@ private:
   std::string story_;
 };
 
+/// Lets every ready task run `times` times.
+inline Coro<void> turns(int times) {
+  for (int turn = 0; turn < times; ++turn) co_await yield_now();
+}
+
+/// Cancels every other task and lets it end: for scripts whose tasks use the script's locals.
+inline Coro<void> finish() {
+  const AnyTask self = brio::current_task();
+  for (const AnyTask& task : brio::all_tasks())
+    if (task.state() != self.state()) task.cancel();
+  co_await turns(20);
+}
+
 /// Runs `script`, then cancels whatever it has left behind, and gives the story.
 inline std::string play(Coro<void> (*script)(Scene&)) {
   Scene scene;
   const brio::LoopPtr loop = brio::new_event_loop();
-  struct Ending {
-    // A second turn for each task that outlives its cancellation for a while.
-    static Coro<void> run() {
-      for (int turn = 0; turn < 20; ++turn) co_await yield_now();
-    }
-  };
   loop->run_until_complete(script(scene));
-  for (const AnyTask& task : brio::all_tasks(loop.get())) task.cancel();
-  loop->run_until_complete(Ending::run());
+  loop->run_until_complete(finish());
   CHECK(brio::all_tasks(loop.get()).empty());
   return scene.story();
-}
-
-/// Lets every ready task run `times` times.
-inline Coro<void> turns(int times) {
-  for (int turn = 0; turn < times; ++turn) co_await yield_now();
 }
 
 /// The text of what calling `function` throws; "" if it throws nothing.
