@@ -115,7 +115,7 @@ void FutureBase::require_no_task(const char* operation) const {
 }
 
 std::exception_ptr FutureBase::make_cancelled_error() {
-  if (error_) return std::exchange(error_, nullptr);
+  if (cancelled() && error_) return std::exchange(error_, nullptr);
   return std::make_exception_ptr(CancelledError(cancel_message_));
 }
 
@@ -197,10 +197,17 @@ bool FutureWait::begin(PromiseBase& promise) {
   task_ = thread_state.task;
   if (!task_) [[unlikely]]
     throw RuntimeError("await outside of a task: run the coroutine with brio::run or create_task");
+  if (future_->awaits_itself_) [[unlikely]] {
+    refused_ = Refused::blocked;
+    return false;
+  }
   if (static_cast<FutureBase*>(task_) == future_ || &future_->core() != &task_->core())
       [[unlikely]] {
-    // As in asyncio the error arrives with the task's next step, not inside this one.
+    // As in asyncio the error arrives with the task's next step, not inside this one. And as in
+    // CPython, a task that once awaited itself stays marked as being awaited until it is done:
+    // whoever awaits it then gets an error at once.
     refused_ = &future_->core() == &task_->core() ? Refused::itself : Refused::other_loop;
+    future_->awaits_itself_ = refused_ == Refused::itself;
     const bool suspended = task_->suspend(promise, *this);
     (void)suspended;  // refused waits take no cancellation, so nothing can have come back
     task_->wake();
@@ -217,6 +224,8 @@ bool FutureWait::begin(PromiseBase& promise) {
 
 std::exception_ptr FutureWait::interruption() {
   if (refused_ == Refused::scope) return std::make_exception_ptr(CancelledError());
+  if (refused_ == Refused::blocked)
+    return std::make_exception_ptr(RuntimeError("await wasn't used with future"));
   if (task_ && task_->take_must_cancel()) {
     if (future_->cancelled()) return future_->make_cancelled_error();
     future_->mark_retrieved();

@@ -60,7 +60,9 @@ void GatherCore::child_done(ChildNode& child) {
   }
   if (unfinished_ > 0) return;
   if (cancel_requested_) {
-    outer_.fail(future.make_cancelled_error());
+    // The last child in order, not the last to end, says with which message (as CPython's loop
+    // over the children leaves its variable); it need not be a cancelled one.
+    outer_.fail(nodes_[count_ - 1].future().make_cancelled_error());
     for (std::size_t i = 0; i < count_; ++i) nodes_[i].future().mark_retrieved();
     return;
   }

@@ -137,6 +137,7 @@ protected:
   bool log_error_ = false;
   bool is_task_ = false;
   bool taken_ = false;  // a move-only value was moved out
+  bool awaits_itself_ = false;  // a task that tried to; see FutureWait::begin
   LoopCore* loop_;
   DoneCallback* last_ = nullptr;  // circular list: last_->next_ is the first
   std::exception_ptr error_;      // the error, or the CancelledError not yet handed out
@@ -144,6 +145,7 @@ protected:
   std::source_location where_;
 
 private:
+  friend class FutureWait;
   void last_ref_gone();
   void queue_callbacks();
 };
@@ -381,7 +383,7 @@ protected:
   FutureBase* future_;
 
 private:
-  enum class Refused : std::uint8_t { no, itself, other_loop, scope };
+  enum class Refused : std::uint8_t { no, itself, blocked, other_loop, scope };
   bool begin(PromiseBase& promise);
   TaskBase* task_ = nullptr;
   Refused refused_ = Refused::no;
