@@ -54,6 +54,9 @@ public:
   virtual void poll(Duration timeout, Sink& sink) = 0;
   /// Makes a poll under way, or the next one, return. Any thread, and signal handlers.
   virtual void wake() noexcept = 0;
+  /// A descriptor that is readable when poll would find something, for embedding the loop in
+  /// another one; -1 if there is none.
+  [[nodiscard]] virtual int descriptor() const noexcept { return -1; }
   /// The loop is closed: free the descriptors. wake() stays safe to call.
   virtual void close() noexcept = 0;
 };

@@ -149,6 +149,7 @@ void FutureBase::remove(DoneCallback& callback) noexcept {
 void FutureBase::queue_callbacks() {
   // on_done only queues, so the list cannot change under us; but a callback may own the last
   // reference to this future, which must see the loop through.
+  if (loop_->debug_) loop_->loop().check_thread();
   Ref<FutureBase> keep(this);
   while (last_) {
     DoneCallback* first = last_->next_;

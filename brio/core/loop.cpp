@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <pthread.h>
 
 namespace brio {
 
@@ -39,6 +40,12 @@ void report_never_awaited(PromiseBase& promise) noexcept {
 }  // namespace detail
 
 using detail::thread_state;
+
+namespace {
+// A forked child has no running loop: the parent's is the parent's. It may run one of its own.
+[[maybe_unused]] const int fork_handler =
+    pthread_atfork(nullptr, nullptr, [] { thread_state = detail::ThreadState{}; });
+}  // namespace
 
 EventLoop::EventLoop(std::unique_ptr<Engine> engine)
     : engine_(std::move(engine)), inbox_(new detail::Inbox(*engine_)) {
@@ -135,6 +142,12 @@ bool EventLoop::run_once() {
   iterate(false);
   stopping_ = false;
   return !ready_.empty() || !timers_.empty() || first_task_ != nullptr;
+}
+
+std::optional<Duration> EventLoop::until_due() {
+  if (!ready_.empty() || inbox_->pending()) return Duration::zero();
+  if (timers_.empty()) return std::nullopt;
+  return std::max(Duration::zero(), Duration(timers_.earliest() - engine_->now()));
 }
 
 void EventLoop::iterate(bool may_block) {

@@ -174,8 +174,11 @@ public:
   // ---- for the layers above and for embedding
 
   [[nodiscard]] Engine& engine() noexcept { return *engine_; }
-  /// One iteration that does not block; for a loop driven by another one. True if work remains.
+  /// One iteration that does not block, for a loop that lives inside another one: call it when
+  /// engine().descriptor() is readable or until_due() has passed. True while anything is pending.
   bool run_once();
+  /// How long run_once can wait: zero if something is ready, nothing if only I/O can bring work.
+  [[nodiscard]] std::optional<Duration> until_due();
   /// Lets the loop's poll return; any thread and signal handlers.
   void wake() noexcept { engine_->wake(); }
   /// Is told before each handle is run; for tests and tracing. Null: none. What it throws leaves

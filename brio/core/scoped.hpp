@@ -34,12 +34,12 @@ using entered_t = await_result_t<decltype(std::declval<M&>().enter())>;
 
 template <class F, class M>
 struct WithBody {
-  using type = coro_value_t<F&, entered_t<M>&>;
+  using type = typename CoroValue<std::invoke_result_t<F&, entered_t<M>&>>::type;
 };
 template <class F, class M>
   requires std::is_void_v<entered_t<M>>
 struct WithBody<F, M> {
-  using type = coro_value_t<F&>;
+  using type = typename CoroValue<std::invoke_result_t<F&>>::type;
 };
 }  // namespace detail
 

@@ -52,6 +52,7 @@ std::string TaskBase::repr() const {
 }
 
 void TaskBase::start(bool eager) {
+  if (loop_->debug_) loop_->loop().check_thread();
   ref();  // the loop's own reference, until the task is done
   listed_ = true;
   previous_task_ = loop_->last_task_;
@@ -77,6 +78,7 @@ void TaskBase::unlink() noexcept {
 
 bool TaskBase::cancel(const SharedText& message) {
   if (done()) return false;
+  if (loop_->debug_) loop_->loop().check_thread();
   log_error_ = false;
   ++cancel_requests_;
   if (waiting_on_ && waiting_on_->cancel_wait(message)) return true;

@@ -1,0 +1,122 @@
+#include <brio/brio.hpp>
+#include <brio/os/signals.hpp>
+
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+using namespace std::chrono_literals;
+using brio::Coro;
+
+namespace {
+bool is_default(int number) {
+  struct sigaction current {};
+  sigaction(number, nullptr, &current);
+  return current.sa_handler == SIG_DFL;
+}
+}  // namespace
+
+TEST_CASE("a handler runs on the loop, not in place, and may be replaced and removed") {
+  brio::run([]() -> Coro<> {
+    std::vector<std::string> trace;
+    auto arrived = brio::create_future<>();
+    brio::add_signal_handler(SIGUSR1, [&] { trace.emplace_back("replaced"); });
+    brio::add_signal_handler(SIGUSR1, [&] {
+      trace.emplace_back("handler");
+      arrived.set_result();
+    });
+    kill(getpid(), SIGUSR1);
+    trace.emplace_back("sent");
+    co_await arrived;
+    CHECK(trace == std::vector<std::string>{"sent", "handler"});
+    CHECK(brio::remove_signal_handler(SIGUSR1));
+    CHECK(!brio::remove_signal_handler(SIGUSR1));
+    CHECK(is_default(SIGUSR1));
+  });
+}
+
+TEST_CASE("numbers that cannot be handled are refused") {
+  brio::run([]() -> Coro<> {
+    CHECK_THROWS_AS(brio::add_signal_handler(0, [] {}), brio::ValueError);
+    CHECK_THROWS_AS(brio::add_signal_handler(NSIG, [] {}), brio::ValueError);
+    CHECK_THROWS_AS(brio::add_signal_handler(SIGKILL, [] {}), brio::RuntimeError);
+    auto& loop = brio::get_running_loop();
+    bool refused = false;
+    std::thread([&] {
+      try {
+        brio::add_signal_handler(loop, SIGUSR1, [] {});
+      } catch (const brio::RuntimeError&) {
+        refused = true;
+      }
+    }).join();
+    CHECK(refused);
+    co_return;
+  });
+}
+
+TEST_CASE("closing the loop gives the signals back") {
+  brio::run([]() -> Coro<> {
+    brio::add_signal_handler(SIGUSR2, [] {});
+    CHECK(!is_default(SIGUSR2));
+    co_return;
+  });
+  CHECK(is_default(SIGUSR2));
+}
+
+TEST_CASE("an error in a handler goes to the exception handler and the loop goes on") {
+  brio::run([]() -> Coro<> {
+    auto reported = brio::create_future<std::string>();
+    brio::get_running_loop().set_exception_handler(
+        [&](brio::EventLoop&, const brio::ExceptionContext& context) {
+          reported.set_result(brio::describe(context.exception));
+        });
+    brio::add_signal_handler(SIGUSR1, [] { throw brio::ValueError("in handler"); });
+    kill(getpid(), SIGUSR1);
+    const std::string text = co_await reported;
+    CHECK(text == "in handler");
+  });
+}
+
+TEST_CASE("the first SIGINT cancels main, and run throws KeyboardInterrupt") {
+  bool cleaned_up = false;
+  CHECK_THROWS_AS(brio::run([&]() -> Coro<> {
+                    brio::get_running_loop().call_soon([] { kill(getpid(), SIGINT); });
+                    const auto outcome = co_await brio::as_outcome(brio::sleep(1h));
+                    co_await brio::yield_now();
+                    cleaned_up = true;
+                    outcome.raise();
+                  }),
+                  brio::KeyboardInterrupt);
+  CHECK(cleaned_up);
+  CHECK(is_default(SIGINT));
+}
+
+TEST_CASE("a main that swallows the cancellation ends normally") {
+  const int value = brio::run([]() -> Coro<int> {
+    brio::get_running_loop().call_soon([] { kill(getpid(), SIGINT); });
+    const auto outcome = co_await brio::as_outcome(brio::sleep(1h));
+    co_return outcome.cancelled() ? 3 : 0;
+  });
+  CHECK(value == 3);
+}
+
+TEST_CASE("a second SIGINT throws from run once the current callback has returned") {
+  std::vector<std::string> trace;
+  CHECK_THROWS_AS(brio::run([&]() -> Coro<> {
+                    brio::get_running_loop().call_soon([&] {
+                      kill(getpid(), SIGINT);
+                      kill(getpid(), SIGINT);
+                      trace.emplace_back("callback returned");
+                    });
+                    brio::get_running_loop().call_soon([&] { trace.emplace_back("next"); });
+                    co_await brio::sleep(1h);
+                  }),
+                  brio::KeyboardInterrupt);
+  // What was queued behind it runs during the runner's tear-down, if at all.
+  REQUIRE(!trace.empty());
+  CHECK(trace.front() == "callback returned");
+}
