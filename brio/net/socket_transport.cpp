@@ -68,7 +68,7 @@ SocketTransport::SocketTransport(Private, EventLoop& loop, Socket socket,
 
 void SocketTransport::begin(Future<> waiter, std::shared_ptr<Server> server) {
   EventLoop& loop = get_loop();
-  const auto self = std::static_pointer_cast<SocketTransport>(shared_from_this());
+  const auto self = shared_from_this();
   LoopState::of(loop).keep(fileno(), self);
   if (server) {
     server->attach();
@@ -91,6 +91,7 @@ void SocketTransport::begin(Future<> waiter, std::shared_ptr<Server> server) {
 SocketTransport::~SocketTransport() = default;
 
 void SocketTransport::abandon() noexcept {
+  if (auto* const layer = dynamic_cast<TLSLayer*>(protocol_.get())) layer->abandon();
   closing_ = true;
   conn_lost_ = 1;
   buffer_.clear();
@@ -390,7 +391,7 @@ void SocketTransport::force_close(std::exception_ptr exc) {
 
 void SocketTransport::schedule_connection_lost(std::exception_ptr exc) {
   ++conn_lost_;
-  const auto self = std::static_pointer_cast<SocketTransport>(shared_from_this());
+  const auto self = shared_from_this();
   get_loop().call_soon([self, exc = std::move(exc)] { self->call_connection_lost(exc); });
 }
 

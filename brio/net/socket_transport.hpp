@@ -16,7 +16,9 @@ class Server;
 namespace brio::net::detail {
 
 /// asyncio's _SelectorSocketTransport.
-class BRIO_API SocketTransport final : public Transport, private StreamIO::Owner {
+class BRIO_API SocketTransport final : public Transport,
+                                       public std::enable_shared_from_this<SocketTransport>,
+                                       private StreamIO::Owner {
   struct Private {};
 
 public:

@@ -2,6 +2,7 @@
 
 namespace brio::net {
 
+TLSLayer::~TLSLayer() = default;
 TLSContext::~TLSContext() = default;
 
 }  // namespace brio::net

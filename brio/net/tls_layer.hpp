@@ -32,8 +32,12 @@ struct TLSLayerOptions {
 /// one and gives the other a transport.
 class BRIO_API TLSLayer : public Protocol {
 public:
+  ~TLSLayer() override;
+
   /// The transport that the application sees.
-  [[nodiscard]] virtual std::shared_ptr<Transport> app_transport() const = 0;
+  [[nodiscard]] virtual std::shared_ptr<Transport> app_transport() = 0;
+  /// BaseTransport::abandon of the transport below: let go of it and of the protocol above.
+  virtual void abandon() noexcept = 0;
 };
 
 /// What an `ssl` option takes; tls::SSLContext is the one that there is.

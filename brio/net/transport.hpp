@@ -22,7 +22,7 @@ namespace brio {
 class EventLoop;
 
 /// What every transport can do (asyncio.BaseTransport).
-class BRIO_API BaseTransport : public std::enable_shared_from_this<BaseTransport> {
+class BRIO_API BaseTransport {
 public:
   BaseTransport(const BaseTransport&) = delete;
   BaseTransport& operator=(const BaseTransport&) = delete;
@@ -42,10 +42,11 @@ public:
   /// |---|---|---|
   /// | "socket" | net::TransportSocket | |
   /// | "sockname", "peername" | net::SocketAddress | |
-  /// | "sslcontext" | std::shared_ptr<const net::TLSContext> | TLS |
+  /// | "sslcontext" | std::shared_ptr<const tls::SSLContext> | TLS |
   /// | "peercert" | tls::Certificate | TLS, when the peer showed one |
   /// | "cipher" | tls::Cipher | TLS |
   /// | "ssl_object" | const tls::SSLObject* | TLS; valid as long as the transport |
+  /// | "truncated" | bool | TLS: the connection ended without close_notify |
   [[nodiscard]] virtual std::any get_extra_info(std::string_view name) const = 0;
   /// The same with the type known: `t->get_extra_info<net::SocketAddress>("peername")`. Nothing
   /// where there is no such fact or it has another type.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <brio/core/config.hpp>
+#include <brio/net/tls_layer.hpp>
 #include <brio/tls/certificate.hpp>
 #include <brio/tls/error.hpp>
 
@@ -43,15 +44,14 @@ struct VerifyLocations {
 /// A client context made by create_default_context verifies the peer's certificate against the
 /// system's trusted ones and checks its host name; a server context asks for no certificate.
 /// TLS 1.2 is the least, compression and renegotiation are off.
-class BRIO_API SSLContext : public std::enable_shared_from_this<SSLContext> {
+class BRIO_API SSLContext : public net::TLSContext,
+                            public std::enable_shared_from_this<SSLContext> {
 public:
   /// A context for `role` with nothing loaded: a client one verifies and checks names (and so
   /// refuses every peer until certificates are loaded), a server one does not (Python's
   /// SSLContext(PROTOCOL_TLS_CLIENT) and PROTOCOL_TLS_SERVER).
   [[nodiscard]] static std::shared_ptr<SSLContext> create(Role role);
-  virtual ~SSLContext();
-  SSLContext(const SSLContext&) = delete;
-  SSLContext& operator=(const SSLContext&) = delete;
+  ~SSLContext() override;
 
   [[nodiscard]] Role role() const noexcept { return role_; }
 
@@ -97,6 +97,18 @@ public:
   /// byte or starts with a dot.
   [[nodiscard]] std::unique_ptr<SSLObject> wrap(const std::string& server_hostname = {}) const;
 
+  /// What a connection that ends without close_notify is. True, the default as in asyncio: an
+  /// ordinary end (many servers do so), told apart by get_extra_info("truncated") only. False: an
+  /// SSLEOFError for connection_lost and for every read, so that nobody can cut an answer short
+  /// unnoticed.
+  void set_suppress_ragged_eofs(bool suppress) noexcept { suppress_ragged_eofs_ = suppress; }
+  [[nodiscard]] bool suppress_ragged_eofs() const noexcept { return suppress_ragged_eofs_; }
+
+  /// For create_connection and its kin: TLS as a layer over a transport.
+  [[nodiscard]] std::shared_ptr<net::TLSLayer> make_layer(
+      EventLoop& loop, std::shared_ptr<Protocol> protocol, Future<> waiter,
+      net::TLSLayerOptions options) const override;
+
   /// OpenSSL's handle, for what is not covered here. Stays owned by this object.
   [[nodiscard]] ssl_ctx_st* native_handle() const noexcept { return context_; }
 
@@ -109,6 +121,7 @@ private:
   Role role_;
   VerifyMode verify_mode_;
   bool check_hostname_;
+  bool suppress_ragged_eofs_ = true;
   ssl_ctx_st* context_;
   std::string alpn_;  // as on the wire: length byte and name, each
   SNICallback sni_callback_;

@@ -312,6 +312,10 @@ std::string SSLObject::selected_alpn_protocol() const {
   return name != nullptr ? std::string(reinterpret_cast<const char*>(name), size) : std::string();
 }
 
+bool SSLObject::close_notify_received() const {
+  return (SSL_get_shutdown(ssl_) & SSL_RECEIVED_SHUTDOWN) != 0;
+}
+
 bool SSLObject::session_reused() const { return SSL_session_reused(ssl_) == 1; }
 
 }  // namespace brio::tls

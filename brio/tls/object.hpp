@@ -77,6 +77,8 @@ public:
   /// The protocol that ALPN agreed on, "" for none.
   [[nodiscard]] std::string selected_alpn_protocol() const;
   [[nodiscard]] bool session_reused() const;
+  /// The peer has said close_notify: nothing was cut off.
+  [[nodiscard]] bool close_notify_received() const;
   [[nodiscard]] const std::shared_ptr<const SSLContext>& context() const noexcept {
     return context_;
   }

@@ -53,7 +53,14 @@ public:
     return shown + "'";
   }
   /// An error by its short class name; those of tests with their text.
-  static std::string text(const std::exception_ptr& error);
+  static std::string text(const std::exception_ptr& error) {
+    if (!error) return "none";
+    std::string name = type_name(error);
+    if (const auto colons = name.rfind("::"); colons != std::string::npos) {
+      name = name.substr(colons + 2);
+    }
+    return name == "Boom" ? name + "(" + describe(error) + ")" : name;
+  }
 
 private:
   std::vector<std::string> lines_;
