@@ -89,7 +89,10 @@ bool TaskBase::cancel(const SharedText& message) {
 
 bool TaskBase::suspend_cancelled(Node& node) {
   if (scope_cancelled_ && scope_shields_ == 0) {
+    // The coroutine runs on, and may have ended when somebody next asks where the task stands.
+    suspended_ = nullptr;
     waiting_on_ = nullptr;
+    suspended_ = nullptr;
     return false;
   }
   if (must_cancel_ && node.cancel_wait(cancel_message_)) must_cancel_ = false;
