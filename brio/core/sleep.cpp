@@ -15,6 +15,12 @@ bool SleepAwaiter::begin(PromiseBase& promise) {
   return true;
 }
 
+bool SleepAwaiter::cancel_wait(const SharedText& message) {
+  if (!Waiter::cancel_wait(message)) return false;
+  if (armed()) disarm();
+  return true;
+}
+
 void SleepAwaiter::disarm() noexcept { task()->core().timers_.remove(*this); }
 
 }  // namespace detail

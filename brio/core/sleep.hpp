@@ -29,11 +29,10 @@ public:
   bool await_suspend(std::coroutine_handle<Promise> caller) {
     return begin(caller.promise());
   }
-  void await_resume() {
-    if (armed()) [[unlikely]]
-      disarm();
-    check();
-  }
+  void await_resume() { check(); }
+  /// A cancelled sleep leaves the heap at once: if its deadline came before the task's turn, the
+  /// ready ring would hold a node of a frame that is gone.
+  BRIO_API bool cancel_wait(const SharedText& message) override;
 
 private:
   BRIO_API bool begin(PromiseBase& promise);
