@@ -24,6 +24,7 @@ void Completed::child_done(ChildNode& child) {
 }
 
 void Completed::time_out() {
+  timer_ = TimerHandle();  // its callback holds this object
   for (std::size_t i = 0; i < count_; ++i) nodes_[i].forget();
   for (; todo_ > 0; --todo_) done_.put_nowait(Ref<FutureBase>());
 }
