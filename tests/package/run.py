@@ -48,7 +48,8 @@ def check_find_package(options, prefix):
         f"-DCMAKE_CXX_COMPILER={options.compiler}", f"-DCMAKE_PREFIX_PATH={prefix}",
         f"-DCMAKE_BUILD_TYPE={options.build_type}")
     run(options.cmake, "--build", build)
-    print(run(build / "consumer"), end="")
+    for program in ("consumer", "everything"):
+        print(run(build / program), end="")
     return build / "consumer"
 
 
