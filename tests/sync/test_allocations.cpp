@@ -54,6 +54,13 @@ Coro<void> together(Tasks... tasks) {
   (co_await std::move(tasks), ...);
 }
 
+// Not in debug mode, which describes each step.
+void run(Coro<void> coro) {
+  const brio::LoopPtr loop = brio::new_event_loop();
+  loop->set_debug(false);
+  loop->run_until_complete(std::move(coro));
+}
+
 // Frames come from malloc under a sanitizer.
 #if BRIO_SANITIZED
 #define CHECK_NO_ALLOCATION(gauge) CHECK((gauge).at_half > 0)
@@ -75,7 +82,7 @@ TEST_CASE("no allocation: lock hand-over") {
       g.tick(i);
     }
   };
-  brio::new_event_loop()->run_until_complete(
+  run(
       [](auto work, Gauge& g, brio::Lock& l) -> Coro<void> {
         co_await together(create_task(work, std::ref(g), std::ref(l)),
                           create_task(work, std::ref(g), std::ref(l)));
@@ -95,7 +102,7 @@ TEST_CASE("no allocation: semaphore hand-over") {
       g.tick(i);
     }
   };
-  brio::new_event_loop()->run_until_complete(
+  run(
       [](auto work, Gauge& g, brio::Semaphore& s) -> Coro<void> {
         co_await together(create_task(work, std::ref(g), std::ref(s)),
                           create_task(work, std::ref(g), std::ref(s)));
@@ -124,7 +131,7 @@ TEST_CASE("no allocation: event ping-pong") {
       p.pong.set();
     }
   };
-  brio::new_event_loop()->run_until_complete(
+  run(
       [](auto l, auto r, Gauge& g, Pair& p) -> Coro<void> {
         co_await together(create_task(l, std::ref(g), std::ref(p)), create_task(r, std::ref(p)));
       }(left, right, gauge, pair));
@@ -149,7 +156,7 @@ TEST_CASE("no allocation: condition, wait and wait_for") {
       if (self == 0) g.tick(i);
     }
   };
-  brio::new_event_loop()->run_until_complete(
+  run(
       [](auto work, Gauge& g, Shared& s) -> Coro<void> {
         co_await together(create_task(work, std::ref(g), std::ref(s), 0),
                           create_task(work, std::ref(g), std::ref(s), 1));
@@ -164,7 +171,7 @@ TEST_CASE("no allocation: barrier") {
     for (int i = 0; i < 2 * Gauge::rounds; ++i)
       if (co_await b.wait() == 0) g.tick(i);
   };
-  brio::new_event_loop()->run_until_complete(
+  run(
       [](auto work, Gauge& g, brio::Barrier& b) -> Coro<void> {
         co_await together(create_task(work, std::ref(g), std::ref(b)),
                           create_task(work, std::ref(g), std::ref(b)));
@@ -188,7 +195,7 @@ TEST_CASE_TEMPLATE("no allocation: queues", Q, brio::Queue<int>, brio::LifoQueue
         g.tick(i);
       }
     };
-    brio::new_event_loop()->run_until_complete(
+    run(
         [](auto produce, auto consume, Gauge& g, Q& q) -> Coro<void> {
           co_await together(create_task(produce, std::ref(q)),
                             create_task(consume, std::ref(g), std::ref(q)));
@@ -207,7 +214,7 @@ TEST_CASE("no allocation: memory channels") {
     const auto consumer = [](Gauge& g, brio::MemoryReceiveChannel<int> receiver) -> Coro<void> {
       for (int i = 0; co_await receiver.next(); ++i) g.tick(i);
     };
-    brio::new_event_loop()->run_until_complete(
+    run(
         [](auto produce, auto consume, Gauge& g, brio::MemoryChannel<int>& c) -> Coro<void> {
           co_await together(create_task(produce, std::move(c.send_channel)),
                             create_task(consume, std::ref(g), std::move(c.receive_channel)));

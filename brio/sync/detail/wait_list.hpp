@@ -5,6 +5,7 @@
 
 #include <brio/core/coro.hpp>
 #include <brio/core/detail/future_base.hpp>
+#include <brio/core/detail/ref.hpp>
 #include <brio/sync/detail/links.hpp>
 
 #include <coroutine>
@@ -119,14 +120,14 @@ protected:
     const TaskBase* task = thread_state.task;
     if (!task) return;  // the suspension will say so
     if (!loop_)
-      loop_ = &task->core();
-    else if (loop_ != &task->core()) [[unlikely]]
+      loop_ = Ref<LoopCore>(&task->core());
+    else if (loop_.get() != &task->core()) [[unlikely]]
       throw_other_loop(what);
   }
 
 private:
   [[noreturn]] static void throw_other_loop(const char* what);
-  const void* loop_ = nullptr;  // compared only
+  Ref<LoopCore> loop_;  // keeps the address from being another loop's
 };
 
 }  // namespace brio::detail
