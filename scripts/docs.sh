@@ -8,6 +8,9 @@ mkdir -p build/docs-src
 cp -r docs/. build/docs-src/
 cp CHANGELOG.md build/docs-src/changelog.md
 sed 's#(docs/#(#g' CONTRIBUTING.md >build/docs-src/contributing.md
+mkdir build/docs-src/examples
+cp examples/*.cpp build/docs-src/examples/
+sed -i 's#(\.\./examples/#(examples/#g' build/docs-src/*.md
 /usr/bin/python3 scripts/reference.py build/docs-src/reference
 mkdocs build --quiet --strict --site-dir build/site
 echo "build/site/index.html"
