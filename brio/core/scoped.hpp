@@ -3,6 +3,7 @@
 #pragma once
 
 #include <brio/core/outcome.hpp>
+#include <brio/core/task.hpp>
 
 #include <exception>
 #include <type_traits>
