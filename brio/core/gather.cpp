@@ -1,50 +1,57 @@
 #include <brio/core/gather.hpp>
 
-#include <algorithm>
 #include <unordered_set>
 
 namespace brio::detail {
 
-namespace {
-// Which of `futures` have stood before; quadratic for a handful, hashed for many.
-std::vector<bool> duplicates(const Ref<FutureBase>* futures, std::size_t count) {
-  std::vector<bool> repeated(count, false);
-  if (count <= 16) {
-    for (std::size_t i = 1; i < count; ++i)
-      repeated[i] = std::find(futures, futures + i, futures[i]) != futures + i;
-  } else {
-    std::unordered_set<const FutureBase*> seen;
-    seen.reserve(count);
-    for (std::size_t i = 0; i < count; ++i) repeated[i] = !seen.insert(futures[i].get()).second;
-  }
-  return repeated;
-}
-}  // namespace
+struct GatherStart::Seen {
+  std::unordered_set<const FutureBase*> futures;
+};
 
-void GatherCore::watch(ChildNode* nodes, const Ref<FutureBase>* futures, std::size_t count) {
-  nodes_ = nodes;
-  count_ = count;
-  const std::vector<bool> repeated = duplicates(futures, count);
-  unfinished_ = static_cast<std::size_t>(std::count(repeated.begin(), repeated.end(), false));
-  const Ref<FutureBase> keep(&outer_);
-  std::vector<std::size_t> finished;
-  for (std::size_t i = 0; i < count; ++i) {
-    nodes[i].keep(*this, *futures[i]);
-    if (repeated[i]) continue;
-    if (futures[i]->done())
-      finished.push_back(i);
-    else
-      nodes[i].watch(*this, *futures[i]);
+GatherStart::GatherStart(GatherCore& gather, ChildNode* nodes) : gather_(&gather) {
+  gather.nodes_ = nodes;
+}
+GatherStart::GatherStart(GatherStart&&) noexcept = default;
+GatherStart::~GatherStart() = default;
+
+// Quadratic for a handful, hashed for many.
+bool GatherStart::seen_before(FutureBase& future) {
+  constexpr std::size_t handful = 16;
+  const GatherCore& gather = *gather_;
+  if (seen_) return !seen_->futures.insert(&future).second;
+  for (std::size_t i = 0; i < gather.count_; ++i)
+    if (&gather.child(i) == &future) return true;
+  if (gather.count_ == handful) {
+    seen_ = std::make_unique<Seen>();
+    for (std::size_t i = 0; i < gather.count_; ++i) seen_->futures.insert(&gather.child(i));
+    seen_->futures.insert(&future);
   }
-  // What was done when it came counts at once, without a trip through the loop.
-  if (count == 0) collect();
-  for (const std::size_t i : finished) child_done(nodes[i]);
+  return false;
+}
+
+void GatherStart::add(FutureBase& future) {
+  const bool repeated = seen_before(future);
+  ChildNode& node = gather_->nodes_[gather_->count_++];
+  node.keep(*gather_, future);
+  if (repeated) return;
+  ++gather_->unfinished_;
+  if (future.done())
+    finished_.push_back(&node);
+  else
+    node.watch(*gather_, future);
+}
+
+void GatherStart::finish() {
+  const Ref<FutureBase> keep(&gather_->outer_);
+  gather_->all_added_ = true;
+  if (gather_->count_ == 0) gather_->collect();
+  for (ChildNode* node : finished_) gather_->child_done(*node);
 }
 
 void GatherCore::child_done(ChildNode& child) {
   --unfinished_;
   FutureBase& future = child.future();
-  if (outer_.done()) {
+  if (outer_.done() || !all_added_) {
     future.mark_retrieved();
     return;
   }

@@ -8,6 +8,9 @@
 
 #include <array>
 #include <cstddef>
+#include <iterator>
+#include <memory>
+#include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -36,8 +39,6 @@ protected:
   GatherCore& operator=(const GatherCore&) = delete;
   ~GatherCore() = default;
 
-  /// Watches `futures`, in order; duplicates count once.
-  void watch(ChildNode* nodes, const Ref<FutureBase>* futures, std::size_t count);
   /// Cancels every child; true if one took it.
   bool cancel_children(const SharedText& message);
   /// All children are done and none has failed (or outcomes are wanted): make the result.
@@ -47,12 +48,36 @@ protected:
   }
 
 private:
+  friend class GatherStart;
   FutureBase& outer_;
   ChildNode* nodes_ = nullptr;
   std::size_t count_ = 0;
   std::size_t unfinished_ = 0;
   bool outcomes_;
+  bool all_added_ = false;  // never, if turning an awaitable into a future threw
   bool cancel_requested_ = false;
+};
+
+/// Gives a gather its children. Each is watched before the next awaitable is turned into a future,
+/// because that may run a task's eager first step, which may complete an earlier child.
+class BRIO_API GatherStart {
+public:
+  /// `nodes` has room for every child and lives as long as the gather.
+  GatherStart(GatherCore& gather, ChildNode* nodes);
+  GatherStart(GatherStart&&) noexcept;
+  GatherStart& operator=(GatherStart&&) = delete;
+  ~GatherStart();
+  /// A duplicate counts once.
+  void add(FutureBase& future);
+  /// All are there. What was done when it came counts at once, without a trip through the loop.
+  void finish();
+
+private:
+  struct Seen;
+  [[nodiscard]] bool seen_before(FutureBase& future);
+  GatherCore* gather_;
+  std::unique_ptr<Seen> seen_;  // for more than a handful
+  std::vector<ChildNode*> finished_;
 };
 
 /// A child's value for the result: moved out when nobody else holds the child, copied otherwise.
@@ -103,9 +128,7 @@ public:
       : FutureState<Result>(loop, where), GatherCore(*this, Outcomes) {}
   ~GatherTuple() override = default;
 
-  void start(const std::array<Ref<FutureBase>, sizeof...(Ts)>& futures) {
-    watch(nodes_.data(), futures.data(), futures.size());
-  }
+  [[nodiscard]] GatherStart start() { return GatherStart(*this, nodes_.data()); }
   bool cancel(const SharedText& message) override {
     return !this->done() && cancel_children(message);
   }
@@ -129,15 +152,14 @@ class GatherVector final : public FutureState<std::vector<gathered_t<Outcomes, T
                            private GatherCore {
 public:
   using Result = std::vector<gathered_t<Outcomes, T>>;
-  GatherVector(LoopCore& loop, std::source_location where)
-      : FutureState<Result>(loop, where), GatherCore(*this, Outcomes) {}
+  GatherVector(LoopCore& loop, std::source_location where, std::size_t count)
+      : FutureState<Result>(loop, where),
+        GatherCore(*this, Outcomes),
+        nodes_(std::make_unique<ChildNode[]>(count)),
+        count_(count) {}
   ~GatherVector() override = default;
 
-  void start(const std::vector<Ref<FutureBase>>& futures) {
-    nodes_ = std::make_unique<ChildNode[]>(futures.size());
-    count_ = futures.size();
-    watch(nodes_.get(), futures.data(), futures.size());
-  }
+  [[nodiscard]] GatherStart start() { return GatherStart(*this, nodes_.get()); }
   bool cancel(const SharedText& message) override {
     return !this->done() && cancel_children(message);
   }
@@ -153,17 +175,25 @@ private:
     this->set_value(std::move(result));
   }
   std::unique_ptr<ChildNode[]> nodes_;
-  std::size_t count_ = 0;
+  std::size_t count_;
 };
 
 template <bool Outcomes, class... As>
 auto gather_all(std::source_location where, As&&... awaitables) {
   using State = GatherTuple<Outcomes, future_value_t<As>...>;
-  const std::array<Ref<FutureBase>, sizeof...(As)> futures{
-      Ref<FutureBase>(ensure_future(std::forward<As>(awaitables)).state())...};
-  auto* state = new State(futures[0]->core(), where);
-  Future<typename State::Result> outer{Ref<FutureBase>(state)};
-  state->start(futures);
+  Future<typename State::Result> outer;
+  std::optional<GatherStart> start;
+  // The gather belongs to the loop of its first child.
+  const auto add = [&](Ref<FutureBase> future) {
+    if (!start) {
+      auto* state = new State(future->core(), where);
+      outer = Future<typename State::Result>(Ref<FutureBase>(state));
+      start.emplace(state->start());
+    }
+    start->add(*future);
+  };
+  (add(Ref<FutureBase>(ensure_future(std::forward<As>(awaitables)).state())), ...);
+  start->finish();
   return outer;
 }
 
@@ -171,19 +201,35 @@ template <bool Outcomes, Range R>
 auto gather_range(std::source_location where, R&& awaitables) {
   using Item = range_value_t<R>;
   using State = GatherVector<Outcomes, future_value_t<Item>>;
-  std::vector<Ref<FutureBase>> futures;
-  futures.reserve(size_hint(awaitables));
-  for (auto&& item : awaitables) {
+  const auto as_future = [](auto&& item) {
     if constexpr (iscoroutine_v<Item>)
-      futures.emplace_back(ensure_future(std::move(item)).state());
+      return Ref<FutureBase>(ensure_future(std::move(item)).state());
     else
-      futures.emplace_back(ensure_future(item).state());
+      return Ref<FutureBase>(ensure_future(item).state());
+  };
+  if constexpr (!requires { std::size(awaitables); }) {
+    // How many there are must be known first.
+    std::vector<Item> items;
+    for (auto&& item : awaitables) {
+      if constexpr (iscoroutine_v<Item>)
+        items.push_back(std::move(item));
+      else
+        items.push_back(item);
+    }
+    return gather_range<Outcomes>(where, items);
+  } else {
+    const auto count = static_cast<std::size_t>(std::size(awaitables));
+    auto at = std::begin(awaitables);
+    const Ref<FutureBase> first = count > 0 ? as_future(*at) : Ref<FutureBase>();
+    LoopCore& loop = first ? first->core() : get_running_loop();
+    auto* state = new State(loop, where, count);
+    Future<typename State::Result> outer{Ref<FutureBase>(state)};
+    GatherStart start = state->start();
+    if (first) start.add(*first);
+    for (std::size_t i = 1; i < count; ++i) start.add(*as_future(*++at));
+    start.finish();
+    return outer;
   }
-  LoopCore& loop = futures.empty() ? get_running_loop() : futures.front()->core();
-  auto* state = new State(loop, where);
-  Future<typename State::Result> outer{Ref<FutureBase>(state)};
-  state->start(futures);
-  return outer;
 }
 
 template <class A>

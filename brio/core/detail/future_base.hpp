@@ -368,7 +368,10 @@ public:
 
   void run() override;
   void on_done(FutureBase&) override { task_->wake(); }
-  bool cancel_wait(const SharedText& message) override { return future_->cancel(message); }
+  /// A refused wait has ended already; the error comes with the next step.
+  bool cancel_wait(const SharedText& message) override {
+    return refused_ == Refused::no && future_->cancel(message);
+  }
   [[nodiscard]] FutureBase* awaited() const noexcept override { return future_; }
   [[nodiscard]] FutureBase* awaiting() const noexcept override { return task_; }
 
