@@ -1,6 +1,4 @@
 // Async generators: their bodies, and what drives them.
-#include "generators.hpp"
-
 #include "errors.hpp"
 #include "operations.hpp"
 
@@ -122,42 +120,10 @@ private:
   Completion state_;
 };
 
-Generator* generator(const Call& c) {
-  return c.run.slot_as<std::shared_ptr<Generator>>(c.name(0)).get();
-}
-
-Value agen_new(Call& c) {
-  c.run.store(c.name(0), std::make_shared<Generator>(make_generator(c.run, c.name(1))));
-  return none;
-}
-
-Value value_or_stop(std::optional<Value> value) {
-  if (!value) throw brio::StopAsyncIteration();
-  return std::move(*value);
-}
-
-Coro<Value> anext(Call& c) { co_return value_or_stop(co_await generator(c)->next()); }
-
-Coro<Value> aclose(Call& c) {
-  co_await generator(c)->aclose();
-  co_return none;
-}
-
-Coro<Value> athrow(Call& c) {
-  co_return value_or_stop(
-      co_await generator(c)->athrow(make_error(c.name(1), c.message(2))));
-}
-
-constexpr std::array table{
-    Operation{"agen_new", "n", false, agen_new},
-    Operation{"anext", "n", true, nullptr, anext},
-    Operation{"aclose", "n", false, nullptr, aclose},
-    Operation{"athrow", "nn", true, nullptr, athrow},
-};
-
-}  // namespace
-
-Generator make_generator(Run& run, std::string name) {
+/// The body of generator `name`.
+brio::AsyncGenerator<Value> generate(Run& run, std::string name,
+                                     std::shared_ptr<Generator::Progress> progress) {
+  progress->started = true;
   run.log("enter " + name);
   Body body(run, run.generator(name));
   while (const Json* op = body.next_operation()) {
@@ -183,8 +149,53 @@ Generator make_generator(Run& run, std::string name) {
   }
   const std::exception_ptr error = body.end().error;
   run.log("exit " + name + " = " + (error ? "!" + format_error(error) : "None"));
+  progress->finished = true;
   if (error) std::rethrow_exception(error);
 }
+
+std::shared_ptr<Generator> generator(const Call& c) {
+  return c.run.slot_as<std::shared_ptr<Generator>>(c.name(0));
+}
+
+Value agen_new(Call& c) {
+  auto progress = std::make_shared<Generator::Progress>();
+  brio::AsyncGenerator<Value> object = generate(c.run, c.name(1), progress);
+  c.run.store(c.name(0), std::make_shared<Generator>(std::move(progress), std::move(object)));
+  return none;
+}
+
+Value value_or_stop(std::optional<Value> value) {
+  if (!value) throw brio::StopAsyncIteration();
+  return std::move(*value);
+}
+
+Coro<Value> anext(Call& c) { co_return value_or_stop(co_await generator(c)->object.next()); }
+
+Coro<Value> aclose(Call& c) {
+  const auto target = generator(c);
+  co_await target->object.aclose();
+  target->progress->finished = true;
+  co_return none;
+}
+
+Coro<Value> athrow(Call& c) {
+  const auto target = generator(c);
+  const bool had_finished = target->progress->finished;
+  // One that has not begun ends without running.
+  if (!target->progress->started) target->progress->finished = true;
+  std::optional<Value> value =
+      co_await target->object.athrow(make_error(c.name(1), c.message(2)));
+  co_return had_finished ? none : value_or_stop(std::move(value));
+}
+
+constexpr std::array table{
+    Operation{"agen_new", "n", false, agen_new},
+    Operation{"anext", "n", true, nullptr, anext},
+    Operation{"aclose", "n", false, nullptr, aclose},
+    Operation{"athrow", "nn", true, nullptr, athrow},
+};
+
+}  // namespace
 
 std::span<const Operation> generator_operations() { return table; }
 
@@ -194,7 +205,7 @@ Coro<Code> run_async_for(Run& run, const Json& op, Frame& frame) {
   while (true) {
     std::optional<Value> item;
     try {
-      item = co_await run.slot_as<std::shared_ptr<Generator>>(slot)->next();
+      item = co_await run.slot_as<std::shared_ptr<Generator>>(slot)->object.next();
     } catch (const Unset&) {
       run.log(label + " = unset");
       co_return Code();

@@ -21,7 +21,16 @@
 
 namespace conformance {
 
-using Generator = brio::AsyncGenerator<Value>;
+/// A generator object, and how far it has got: Python's athrow tells a generator that has ended
+/// from one that ends now, brio's gives nothing for both.
+struct Generator {
+  struct Progress {
+    bool started = false;
+    bool finished = false;
+  };
+  std::shared_ptr<Progress> progress;
+  brio::AsyncGenerator<Value> object;
+};
 
 /// Futures, tasks, handles and contexts are handles themselves; the rest is shared so that it lives
 /// to the end of the run, as it would in Python while anybody waits on it.
