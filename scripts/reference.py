@@ -66,6 +66,9 @@ def main():
                 seen = name
                 page += ["```cpp", signature(cursor), "```", "", text_of(cursor), ""]
         (folder / f"{room}.md").write_text("\n".join(page))
+    index = ["# Reference", "", "Made of the docstrings in the headers, one page per room.", ""]
+    index += [f"- [{room}]({room}.md)" for room in rooms]
+    (folder / "index.md").write_text("\n".join(index) + "\n")
 
 
 if __name__ == "__main__":
