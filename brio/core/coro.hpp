@@ -65,6 +65,14 @@ using await_result_t =
 template <class A>
 concept Awaitable = requires { typename await_result_t<A>; };
 
+class FutureBase;
+/// A future or a task of any type.
+template <class A>
+concept IsFuture = requires(const A& future) {
+  { future.state() } -> std::same_as<FutureBase*>;
+  future.done();
+};
+
 BRIO_API void report_never_awaited(PromiseBase& promise) noexcept;
 [[noreturn]] BRIO_API void throw_awaited_twice();
 
@@ -273,4 +281,18 @@ template <class T>
   return iscoroutine_v<T>;
 }
 
+namespace detail {
+
+/// An awaitable that is neither a Coro nor a future: sleep, a lock's acquire, a queue's get.
+template <class A>
+concept PlainAwaitable = Awaitable<A> && !iscoroutine_v<std::remove_cvref_t<A>> &&
+                         !IsFuture<std::remove_cvref_t<A>>;
+
+/// The same as a coroutine.
+template <class A>
+Coro<await_result_t<A>> as_coro(A awaitable) {
+  co_return co_await std::move(awaitable);
+}
+
+}  // namespace detail
 }  // namespace brio

@@ -21,15 +21,10 @@ F ensure_future(F future) {
   return future;
 }
 /// Any other awaitable is wrapped into a coroutine and scheduled.
-template <class A>
-  requires(detail::Awaitable<A> && !std::derived_from<std::remove_cvref_t<A>, AnyFuture> &&
-           !iscoroutine_v<std::remove_cvref_t<A>>)
+template <detail::PlainAwaitable A>
 auto ensure_future(A awaitable, std::source_location where = std::source_location::current())
     -> Task<detail::await_result_t<A>> {
-  const auto wrap = [](A inner) -> Coro<detail::await_result_t<A>> {
-    co_return co_await std::move(inner);
-  };
-  return get_running_loop().create_task(wrap(std::move(awaitable)), {}, where);
+  return get_running_loop().create_task(std::move(awaitable), {}, where);
 }
 
 namespace detail {

@@ -129,6 +129,14 @@ public:
   template <class T>
   Task<T> create_task(Coro<T> coro BRIO_CORO_BORROWS, TaskOptions options = {},
                       std::source_location where = std::source_location::current());
+  /// The same for what asyncio has as a coroutine and brio as an awaitable of its own: sleep, a
+  /// lock's acquire, a queue's get. `awaitable` is moved into the task.
+  template <detail::PlainAwaitable A>
+  auto create_task(A awaitable, TaskOptions options = {},
+                   std::source_location where = std::source_location::current())
+      -> Task<detail::await_result_t<A>> {
+    return create_task(detail::as_coro(std::move(awaitable)), std::move(options), where);
+  }
   /// Null: the default. See TaskFactory.
   void set_task_factory(TaskFactory factory) {
     task_factory_ = factory ? std::make_shared<TaskFactory>(std::move(factory)) : nullptr;
@@ -295,6 +303,14 @@ template <class T>
 Task<T> create_task(Coro<T> coro BRIO_CORO_BORROWS, TaskOptions options = {},
                     std::source_location where = std::source_location::current()) {
   return get_running_loop().create_task(std::move(coro), std::move(options), where);
+}
+
+/// The same for another awaitable: `create_task(sleep(1s))`, `create_task(queue.get())`.
+template <detail::PlainAwaitable A>
+auto create_task(A awaitable, TaskOptions options = {},
+                 std::source_location where = std::source_location::current())
+    -> Task<detail::await_result_t<A>> {
+  return get_running_loop().create_task(std::move(awaitable), std::move(options), where);
 }
 
 namespace detail {

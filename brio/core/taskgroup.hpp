@@ -39,6 +39,13 @@ public:
     adopt(task);
     return task;
   }
+  /// The same for another awaitable, such as sleep.
+  template <detail::PlainAwaitable A>
+  auto create_task(A awaitable, TaskOptions options = {},
+                   std::source_location where = std::source_location::current())
+      -> Task<detail::await_result_t<A>> {
+    return create_task(detail::as_coro(std::move(awaitable)), std::move(options), where);
+  }
   /// Calls `function(args…)` and keeps it and the arguments alive with the child.
   template <class F, class... Args>
     requires detail::CoroFunction<F, Args...>
