@@ -1,5 +1,5 @@
-// A coroutine function returns brio::Coro. Calling it runs nothing; brio::run starts a loop, runs the
-// coroutine to its end and gives its value.
+// A coroutine function returns brio::Coro. Calling it runs nothing; brio::run starts a loop, runs
+// the coroutine to its end and gives its value.
 #include <brio/brio.hpp>
 
 #include <cstdio>

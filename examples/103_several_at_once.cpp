@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 brio::Coro<int> square(int n) {
   co_await brio::sleep(std::chrono::milliseconds(10 * (4 - n)));  // the first takes longest
   std::printf("square of %d\n", n);
-  co_return n * n;
+  co_return n* n;
 }
 
 brio::Coro<> amain() {

@@ -26,7 +26,8 @@ brio::Coro<> amain() {
   std::printf("%s\n", (co_await fetched()).c_str());
 
   auto future = brio::create_future<int>();
-  future.add_done_callback([](const brio::Future<int>& f) { std::printf("callback: %d\n", f.result()); });
+  future.add_done_callback(
+      [](const brio::Future<int>& f) { std::printf("callback: %d\n", f.result()); });
   future.set_result(42);  // queues the callback, runs nothing
   std::puts("set");
   co_await brio::yield_now();

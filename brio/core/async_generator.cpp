@@ -129,7 +129,8 @@ struct GeneratorList {
 
 Coro<void> EventLoop::shutdown_asyncgens() {
   asyncgens_shut_down_ = true;
-  std::vector<detail::Ref<detail::GeneratorPromise>> generators = detail::GeneratorList::take(*this);
+  std::vector<detail::Ref<detail::GeneratorPromise>> generators =
+      detail::GeneratorList::take(*this);
   if (generators.empty()) co_return;
   std::vector<Coro<void>> closing;
   closing.reserve(generators.size());
@@ -138,9 +139,8 @@ Coro<void> EventLoop::shutdown_asyncgens() {
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (outcomes[i].has_value() || outcomes[i].cancelled()) continue;
     ExceptionContext context;
-    context.message =
-        std::string("an error occurred during closing of asynchronous generator ") +
-        generators[i]->where_.function_name();
+    context.message = std::string("an error occurred during closing of asynchronous generator ") +
+                      generators[i]->where_.function_name();
     context.exception = outcomes[i].error();
     context.where = generators[i]->where_;
     call_exception_handler(context);

@@ -183,14 +183,10 @@ public:
 
   /// The next value, or nothing at the end (anext). An error of the body, or a cancellation that it
   /// lets through, is thrown here and ends the generator.
-  detail::NextAwaiter<T> next() const {
-    return {promise_, detail::Drive::next, nullptr};
-  }
+  detail::NextAwaiter<T> next() const { return {promise_, detail::Drive::next, nullptr}; }
   /// Throws GeneratorExit at the yield where it stands and waits until it has ended. A second call,
   /// or one before the first next(), does nothing. RuntimeError if it yields instead of ending.
-  detail::CloseAwaiter aclose() const {
-    return {promise_, detail::Drive::close, nullptr};
-  }
+  detail::CloseAwaiter aclose() const { return {promise_, detail::Drive::close, nullptr}; }
   /// Throws `error` at the yield where it stands; gives the next value, or nothing if it ends.
   detail::NextAwaiter<T> athrow(std::exception_ptr error) const {
     return {promise_, detail::Drive::raise, std::move(error)};

@@ -92,7 +92,8 @@ std::optional<FutureCallGraph> capture_call_graph(AnyFuture future, CallGraphOpt
     // A running task has no suspended frame: this call's place stands for the innermost one.
     std::vector<StackFrame> stack{{where.function_name(), where.file_name(), where.line()}};
     for (const StackFrame& frame : graph.call_stack)
-      if (frame.line != where.line() || std::string_view(frame.function_name) != where.function_name())
+      if (frame.line != where.line() ||
+          std::string_view(frame.function_name) != where.function_name())
         stack.push_back(frame);
     graph.call_stack = std::move(stack);
     limit_stack(graph.call_stack, options.limit);

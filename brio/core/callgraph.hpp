@@ -13,6 +13,7 @@ namespace brio {
 
 /// One future or task, its stack and those that await it.
 struct FutureCallGraph {
+  /// The future or task itself.
   AnyFuture future;
   /// Innermost first. The current task shows the place of the call and its outermost coroutine.
   std::vector<StackFrame> call_stack;

@@ -45,8 +45,7 @@ std::exception_ptr CancelScope::leave(std::exception_ptr error) {
     if (next_sibling_) next_sibling_->previous_sibling_ = previous_sibling_;
   }
   update(task);
-  if (!error || !cancel_called_ ||
-      detail::classify(error) != detail::ErrorKind::cancelled)
+  if (!error || !cancel_called_ || detail::classify(error) != detail::ErrorKind::cancelled)
     return error;
   // Somebody else's request goes on: an outer scope's, or a Task::cancel since entry.
   const bool outer = !shield_ && parent_ && parent_->effectively_cancelled();
@@ -88,8 +87,7 @@ void CancelScope::deliver() {
     group->each_child([this](detail::TaskBase& task) {
       if (task.scope_ == this) update(task);
     });
-  for (CancelScope* child = first_child_; child; child = child->next_sibling_)
-    child->deliver();
+  for (CancelScope* child = first_child_; child; child = child->next_sibling_) child->deliver();
 }
 
 }  // namespace brio

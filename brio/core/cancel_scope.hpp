@@ -20,6 +20,7 @@ namespace brio {
 
 class TaskGroup;
 
+/// How a cancel scope begins.
 struct CancelScopeOptions {
   /// Cancels the scope by itself at this time; null: never.
   std::optional<TimePoint> deadline = std::nullopt;
@@ -44,9 +45,11 @@ public:
   [[nodiscard]] bool cancel_called() const noexcept { return cancel_called_; }
   /// Did the block end by this scope's cancellation? Known after the block.
   [[nodiscard]] bool cancelled_caught() const noexcept { return cancelled_caught_; }
+  /// When it cancels itself; nothing: never.
   [[nodiscard]] std::optional<TimePoint> deadline() const noexcept { return deadline_; }
   /// Moves the deadline; null takes it away. One that has passed cancels at once.
   void set_deadline(std::optional<TimePoint> when);
+  /// Are outer scopes kept out?
   [[nodiscard]] bool shield() const noexcept { return shield_; }
   /// Takes effect at once, in both directions.
   void set_shield(bool shield);
@@ -139,6 +142,7 @@ BRIO_CORO_WRAPPER auto move_on_after(std::chrono::duration<Rep, Period> delay, F
   return detail::run_in_scope(std::move(body),
                               {.deadline = detail::deadline_after(detail::to_duration(delay))});
 }
+/// The same with a point on the loop's clock.
 template <class F>
 BRIO_CORO_WRAPPER auto move_on_at(TimePoint deadline, F body) {
   return detail::run_in_scope(std::move(body), {.deadline = deadline});
@@ -148,6 +152,7 @@ template <class Rep, class Period, class F>
 BRIO_CORO_WRAPPER auto fail_after(std::chrono::duration<Rep, Period> delay, F body) {
   return detail::run_or_fail(std::move(body), detail::deadline_after(detail::to_duration(delay)));
 }
+/// The same with a point on the loop's clock.
 template <class F>
 BRIO_CORO_WRAPPER auto fail_at(TimePoint deadline, F body) {
   return detail::run_or_fail(std::move(body), deadline);

@@ -127,6 +127,7 @@ public:
   ContextVar(const ContextVar&) = delete;
   ContextVar& operator=(const ContextVar&) = delete;
 
+  /// The name given at construction, for error texts.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
   /// The value in the current context, or the variable's default. Throws LookupError without one.
@@ -151,8 +152,7 @@ public:
     if (token.used_) throw RuntimeError("this token has already been used once");
     if (token.variable_ != id_) throw ValueError("token was created by a different ContextVar");
     detail::ContextState& state = detail::ContextSlot::current().materialise();
-    if (token.state_.get() != &state)
-      throw ValueError("token was created in a different Context");
+    if (token.state_.get() != &state) throw ValueError("token was created in a different Context");
     token.used_ = true;
     state.set(id_, token.old_);
   }

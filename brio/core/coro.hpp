@@ -1,5 +1,6 @@
 // Coro<T>: what Python calls a coroutine object. Calling a coroutine function makes one; nothing
-// runs until it is awaited, and then it runs inside the awaiting task, with no trip through the loop.
+// runs until it is awaited, and then it runs inside the awaiting task, with no trip through the
+// loop.
 //
 //     brio::Coro<int> twice(int x) { co_return co_await once(x) * 2; }
 //
@@ -60,8 +61,7 @@ decltype(auto) get_awaiter(A&& awaitable) {
 }
 /// What `co_await a` gives.
 template <class A>
-using await_result_t =
-    std::remove_cvref_t<decltype(get_awaiter(std::declval<A>()).await_resume())>;
+using await_result_t = std::remove_cvref_t<decltype(get_awaiter(std::declval<A>()).await_resume())>;
 template <class A>
 concept Awaitable = requires { typename await_result_t<A>; };
 
@@ -82,8 +82,8 @@ BRIO_API bool debug_here() noexcept;
 /// What co_await means inside a brio coroutine; the base of all its promises.
 struct AwaitTransform : PromiseBase {
   template <class A>
-  decltype(auto) await_transform(
-      A&& awaitable, std::source_location where = std::source_location::current()) {
+  decltype(auto) await_transform(A&& awaitable,
+                                 std::source_location where = std::source_location::current()) {
     where_ = where;
     if constexpr (HasMemberCoAwait<A>) {
       return std::forward<A>(awaitable).operator co_await();
@@ -266,7 +266,8 @@ private:
 };
 
 template <class T>
-BRIO_CORO_WRAPPER BRIO_CORO_UNBOUND Coro<T> detail::CoroPromise<T>::get_return_object(std::source_location where) noexcept {
+BRIO_CORO_WRAPPER BRIO_CORO_UNBOUND Coro<T> detail::CoroPromise<T>::get_return_object(
+    std::source_location where) noexcept {
   this->where_ = where;
   return Coro<T>(std::coroutine_handle<CoroPromise>::from_promise(*this));
 }
@@ -276,6 +277,7 @@ template <class T>
 inline constexpr bool iscoroutine_v = false;
 template <class T>
 inline constexpr bool iscoroutine_v<Coro<T>> = true;
+/// The same for a value.
 template <class T>
 [[nodiscard]] constexpr bool iscoroutine(const T&) noexcept {
   return iscoroutine_v<T>;
@@ -285,8 +287,8 @@ namespace detail {
 
 /// An awaitable that is neither a Coro nor a future: sleep, a lock's acquire, a queue's get.
 template <class A>
-concept PlainAwaitable = Awaitable<A> && !iscoroutine_v<std::remove_cvref_t<A>> &&
-                         !IsFuture<std::remove_cvref_t<A>>;
+concept PlainAwaitable =
+    Awaitable<A> && !iscoroutine_v<std::remove_cvref_t<A>> && !IsFuture<std::remove_cvref_t<A>>;
 
 /// The same as a coroutine.
 template <class A>

@@ -28,6 +28,7 @@ public:
 
   /// "message (n sub-exceptions)".
   [[nodiscard]] const char* what() const noexcept override { return state_->what.c_str(); }
+  /// The message without the count.
   [[nodiscard]] const std::string& message() const noexcept { return state_->message; }
   /// The members in order of arrival; a member may be a group again.
   [[nodiscard]] const std::vector<std::exception_ptr>& exceptions() const noexcept {

@@ -73,6 +73,7 @@ OSError::OSError(std::error_code code, std::string whole_message)
       text_(std::make_shared<const std::string>(std::move(whole_message))) {}
 
 TimeoutError::TimeoutError() : TimeoutError(std::string()) {}
+TimeoutError::TimeoutError(std::exception_ptr cause) : TimeoutError() { cause_ = std::move(cause); }
 TimeoutError::TimeoutError(std::string message)
     : OSError(std::make_error_code(std::errc::timed_out), std::move(message)) {}
 TimeoutError::TimeoutError(int error_number, const std::string& operation)

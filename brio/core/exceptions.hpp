@@ -74,15 +74,15 @@ public:
 };
 
 // One line per class that only has a name of its own: the message comes from the base.
-#define BRIO_DECLARE_ERROR(Name, Base)   \
-  class BRIO_API Name : public Base {    \
-    using Super = Base;                  \
-                                         \
-  public:                                \
-    using Super::Super;                  \
-    Name(const Name&) = default;         \
+#define BRIO_DECLARE_ERROR(Name, Base)      \
+  class BRIO_API Name : public Base {       \
+    using Super = Base;                     \
+                                            \
+  public:                                   \
+    using Super::Super;                     \
+    Name(const Name&) = default;            \
     Name& operator=(const Name&) = default; \
-    ~Name() override;                    \
+    ~Name() override;                       \
   }
 
 /// An argument of the right type with a wrong value (ValueError).
@@ -149,7 +149,9 @@ public:
   IncompleteReadError(const IncompleteReadError&) = default;
   IncompleteReadError& operator=(const IncompleteReadError&) = default;
   ~IncompleteReadError() override;
+  /// The bytes that did arrive.
   [[nodiscard]] const std::string& partial() const noexcept { return partial_; }
+  /// How many were asked for; nothing where that is not known.
   [[nodiscard]] std::optional<std::size_t> expected() const noexcept { return expected_; }
 
 private:
@@ -181,6 +183,7 @@ public:
   OSError(const OSError&) = default;
   OSError& operator=(const OSError&) = default;
   ~OSError() override;
+  /// errno.
   [[nodiscard]] int error_number() const noexcept { return code().value(); }
   [[nodiscard]] const char* what() const noexcept override { return text_->c_str(); }
 
@@ -188,19 +191,33 @@ private:
   std::shared_ptr<const std::string> text_;
 };
 
+/// EAGAIN, EALREADY, EINPROGRESS.
 BRIO_DECLARE_ERROR(BlockingIOError, OSError);
+/// ECHILD.
 BRIO_DECLARE_ERROR(ChildProcessError, OSError);
+/// EEXIST.
 BRIO_DECLARE_ERROR(FileExistsError, OSError);
+/// ENOENT.
 BRIO_DECLARE_ERROR(FileNotFoundError, OSError);
+/// EINTR.
 BRIO_DECLARE_ERROR(InterruptedError, OSError);
+/// EISDIR.
 BRIO_DECLARE_ERROR(IsADirectoryError, OSError);
+/// ENOTDIR.
 BRIO_DECLARE_ERROR(NotADirectoryError, OSError);
+/// EACCES, EPERM.
 BRIO_DECLARE_ERROR(PermissionError, OSError);
+/// ESRCH.
 BRIO_DECLARE_ERROR(ProcessLookupError, OSError);
+/// What the connection errors have in common.
 BRIO_DECLARE_ERROR(ConnectionError, OSError);
+/// EPIPE, ESHUTDOWN.
 BRIO_DECLARE_ERROR(BrokenPipeError, ConnectionError);
+/// ECONNABORTED.
 BRIO_DECLARE_ERROR(ConnectionAbortedError, ConnectionError);
+/// ECONNREFUSED.
 BRIO_DECLARE_ERROR(ConnectionRefusedError, ConnectionError);
+/// ECONNRESET.
 BRIO_DECLARE_ERROR(ConnectionResetError, ConnectionError);
 #undef BRIO_DECLARE_ERROR
 
@@ -211,9 +228,17 @@ public:
   TimeoutError();
   explicit TimeoutError(std::string message);
   TimeoutError(int error_number, const std::string& operation);
+  /// Raised because of another error (raise TimeoutError from cause).
+  explicit TimeoutError(std::exception_ptr cause);
   TimeoutError(const TimeoutError&) = default;
   TimeoutError& operator=(const TimeoutError&) = default;
   ~TimeoutError() override;
+  /// The CancelledError that a deadline of timeout or wait_for brought into the block; null for
+  /// other time-outs (__cause__).
+  [[nodiscard]] const std::exception_ptr& cause() const noexcept { return cause_; }
+
+private:
+  std::exception_ptr cause_;
 };
 
 /// Throws the OSError subclass that fits `error_number`, as Python does (ECONNREFUSED →

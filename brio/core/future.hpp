@@ -137,6 +137,7 @@ class AnyFutureAwaiter;
 
 /// Names one registration of a done-callback, for remove_done_callback.
 struct CallbackId {
+  /// The registration's number; unique in its loop.
   std::uint64_t value = 0;
 };
 
@@ -154,6 +155,7 @@ public:
 
   /// Finished or cancelled.
   [[nodiscard]] bool done() const noexcept { return state_->done(); }
+  /// Did it end by cancellation?
   [[nodiscard]] bool cancelled() const noexcept { return state_->cancelled(); }
   /// The error, null when it has a value. Throws InvalidStateError while pending, CancelledError
   /// when cancelled. Counts as looking at the error.
@@ -205,9 +207,8 @@ protected:
     using Fn = std::decay_t<F>;
     static_assert(std::is_invocable_v<Fn&, Self> || std::is_invocable_v<Fn&>,
                   "brio: a done-callback takes the future, or nothing");
-    detail::ContextSlot context = options.context
-                                      ? detail::ContextSlot(options.context->state())
-                                      : detail::ContextSlot::current().copy();
+    detail::ContextSlot context = options.context ? detail::ContextSlot(options.context->state())
+                                                  : detail::ContextSlot::current().copy();
     auto* callback = new detail::CallbackOf<Fn, Self>(std::forward<F>(function), state_->core(),
                                                       std::move(context), where);
     const CallbackId id{callback->id()};
@@ -285,7 +286,8 @@ public:
     state_->require_value();
     if constexpr (!std::is_void_v<T>) return static_cast<const T&>(detail::value_of<T>(*state_));
   }
-  /// Completes it; the waiting tasks resume in the next iteration. Throws InvalidStateError if done.
+  /// Completes it; the waiting tasks resume in the next iteration. Throws InvalidStateError if
+  /// done.
   template <class... Args>
     requires std::constructible_from<detail::Stored<T>, Args...>
   void set_result(Args&&... args) const {

@@ -111,7 +111,8 @@ void FutureBase::throw_no_value() {
 void FutureBase::throw_invalid_state() const { throw InvalidStateError("invalid state"); }
 
 void FutureBase::require_no_task(const char* operation) const {
-  if (is_task_) throw RuntimeError(std::string("Task does not support ") + operation + " operation");
+  if (is_task_)
+    throw RuntimeError(std::string("Task does not support ") + operation + " operation");
 }
 
 std::exception_ptr FutureBase::make_cancelled_error() {
@@ -235,8 +236,7 @@ std::exception_ptr FutureWait::interruption() {
     return std::make_exception_ptr(CancelledError(task_->cancel_message()));
   }
   if (refused_ == Refused::itself)
-    return std::make_exception_ptr(
-        RuntimeError("Task cannot await on itself: " + task_->repr()));
+    return std::make_exception_ptr(RuntimeError("Task cannot await on itself: " + task_->repr()));
   if (refused_ == Refused::other_loop)
     return std::make_exception_ptr(RuntimeError(task_->repr() + " got Future " + future_->repr() +
                                                 " attached to a different loop"));

@@ -21,6 +21,7 @@ namespace brio {
 struct ReturnExceptions {
   explicit ReturnExceptions() = default;
 };
+/// Put first among the arguments of gather.
 inline constexpr ReturnExceptions return_exceptions{};
 
 namespace detail {
@@ -252,8 +253,7 @@ auto gather(As&&... awaitables) {
 template <detail::Gatherable... As>
   requires(sizeof...(As) > 0)
 auto gather(ReturnExceptions, As&&... awaitables) {
-  return detail::gather_all<true>(std::source_location::current(),
-                                  std::forward<As>(awaitables)...);
+  return detail::gather_all<true>(std::source_location::current(), std::forward<As>(awaitables)...);
 }
 /// gather of a range of coroutines (moved from), futures or tasks: a future of a vector.
 template <detail::Range R>

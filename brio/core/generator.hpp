@@ -141,7 +141,7 @@ private:
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
   promise_type* root_ = this;
-  promise_type* leaf_ = this;    // of a root: where the values come from now
+  promise_type* leaf_ = this;  // of a root: where the values come from now
   promise_type* outer_ = nullptr;
   const value_type* value_ = nullptr;
   std::exception_ptr error_;

@@ -89,6 +89,7 @@ public:
   void cancel() noexcept {
     if (state_) state_->cancel();
   }
+  /// Was it cancelled?
   [[nodiscard]] bool cancelled() const noexcept { return state_ && state_->cancelled(); }
   /// The context in which the callback runs (Handle.get_context).
   [[nodiscard]] Context get_context() const { return state_->context(); }
@@ -175,6 +176,7 @@ public:
   void cancel() {
     if (state_) state_->cancel();
   }
+  /// Was it cancelled?
   [[nodiscard]] bool cancelled() const noexcept { return state_ && state_->cancelled(); }
 
 private:

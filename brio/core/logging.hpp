@@ -9,15 +9,20 @@
 
 namespace brio {
 
+/// How serious a report is.
 enum class LogLevel : std::uint8_t { debug, info, warning, error, critical };
 
 /// One report. The views live for the call.
 struct LogRecord {
+  /// How serious it is.
   LogLevel level;
-  std::string_view logger;   // "brio", "brio.net", …
-  std::string_view message;  // may hold several lines
+  /// The part of brio that speaks: "brio", "brio.net", …
+  std::string_view logger;
+  /// The text; it may hold several lines.
+  std::string_view message;
 };
 
+/// Takes a report; must be callable from any thread.
 using LogHook = void (*)(const LogRecord&);
 
 /// Installs `hook` (null: the default) and returns the earlier one. Any thread; the hook may be

@@ -1,5 +1,5 @@
-#include <brio/core/detail/future_base.hpp>
 #include <brio/core/loop.hpp>
+#include <brio/core/detail/future_base.hpp>
 
 #include <algorithm>
 #include <cstdlib>
@@ -59,7 +59,8 @@ void LoopDeleter::operator()(EventLoop* loop) const noexcept {
   try {
     if (!loop->is_running()) loop->close();
   } catch (...) {
-    log(LogLevel::error, "brio", "closing the event loop failed: " + describe(std::current_exception()));
+    log(LogLevel::error, "brio",
+        "closing the event loop failed: " + describe(std::current_exception()));
   }
   loop->unref();
 }
@@ -372,7 +373,8 @@ std::shared_ptr<void>* EventLoop::find_local(const void* key) noexcept {
 // ---- errors
 
 void EventLoop::default_exception_handler(const ExceptionContext& context) {
-  std::string text = context.message.empty() ? "Unhandled exception in event loop" : context.message;
+  std::string text =
+      context.message.empty() ? "Unhandled exception in event loop" : context.message;
   if (context.future) text += "\nfuture: " + context.future.repr();
   if (context.task) text += "\ntask: " + context.task.repr();
   if (context.handle) text += "\nhandle: " + context.handle.state()->repr();

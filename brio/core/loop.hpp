@@ -23,10 +23,15 @@ class Runner;
 
 /// What the exception handler is told (asyncio's context dictionary).
 struct ExceptionContext {
+  /// What happened.
   std::string message;
+  /// The error, if there is one.
   std::exception_ptr exception = nullptr;
+  /// The future concerned, if there is one.
   AnyFuture future{};
+  /// The task concerned, if there is one.
   AnyTask task{};
+  /// The callback concerned, if there is one.
   Handle handle{};
   /// "transport" or "protocol", with what is known of it; "" otherwise.
   std::string source{};
@@ -35,6 +40,7 @@ struct ExceptionContext {
 };
 
 class EventLoop;
+/// What set_exception_handler takes.
 using ExceptionHandler = detail::UniqueFunction<void(EventLoop&, const ExceptionContext&)>;
 
 /// A task about to be made, for a task factory: look at it, change the options, start it.
@@ -42,6 +48,7 @@ class BRIO_API TaskRequest {
 public:
   TaskRequest(const TaskRequest&) = delete;
   TaskRequest& operator=(const TaskRequest&) = delete;
+  /// Name, context and eager start; may be changed before start().
   TaskOptions options;
   /// The coroutine function's name.
   [[nodiscard]] const char* function_name() const noexcept { return function_name_; }
@@ -66,6 +73,7 @@ using TaskFactory = detail::UniqueFunction<AnyTask(EventLoop&, TaskRequest&)>;
 /// A task factory that starts every task eagerly (asyncio.eager_task_factory).
 BRIO_API AnyTask eager_task_factory(EventLoop& loop, TaskRequest& request);
 
+/// asyncio's event loop, over an Engine. Made by new_event_loop or Runner.
 class BRIO_API EventLoop : public detail::LoopCore, private Engine::Sink {
 public:
   // ---- running
@@ -84,7 +92,9 @@ public:
   T run_until_complete(Coro<T> coro, std::source_location where = std::source_location::current());
   /// Ends run_forever after the current iteration; called before it, lets it run one iteration.
   void stop() noexcept { stopping_ = true; }
+  /// Is it inside run_forever?
   [[nodiscard]] bool is_running() const noexcept { return running_; }
+  /// Has close() been called?
   [[nodiscard]] bool is_closed() const noexcept { return closed_; }
   /// Drops what is queued and frees the engine. Unfinished tasks are reported and destroyed.
   /// Throws RuntimeError while running; a second call does nothing.
@@ -123,9 +133,11 @@ public:
 
   // ---- futures and tasks
 
+  /// A pending future of this loop.
   template <class T = void>
   [[nodiscard]] Future<T> create_future(
       std::source_location where = std::source_location::current());
+  /// Schedules a coroutine; see brio::create_task. RuntimeError once closed.
   template <class T>
   Task<T> create_task(Coro<T> coro BRIO_CORO_BORROWS, TaskOptions options = {},
                       std::source_location where = std::source_location::current());
@@ -141,15 +153,16 @@ public:
   void set_task_factory(TaskFactory factory) {
     task_factory_ = factory ? std::make_shared<TaskFactory>(std::move(factory)) : nullptr;
   }
+  /// Null if there is none.
   [[nodiscard]] const TaskFactory* get_task_factory() const noexcept { return task_factory_.get(); }
 
   // ---- errors and debugging
 
   /// Null: the default handler.
   void set_exception_handler(ExceptionHandler handler) {
-    exception_handler_ =
-        handler ? std::make_shared<ExceptionHandler>(std::move(handler)) : nullptr;
+    exception_handler_ = handler ? std::make_shared<ExceptionHandler>(std::move(handler)) : nullptr;
   }
+  /// Null if there is none.
   [[nodiscard]] const ExceptionHandler* get_exception_handler() const noexcept {
     return exception_handler_.get();
   }
@@ -157,19 +170,23 @@ public:
   void default_exception_handler(const ExceptionContext& context);
   /// Calls the handler; if that throws, the default one. Fatal errors pass.
   void call_exception_handler(const ExceptionContext& context);
+  /// Is debug mode on? At first: BRIO_DEBUG.
   [[nodiscard]] bool get_debug() const noexcept { return debug_; }
+  /// Turns debug mode on or off.
   void set_debug(bool enabled) noexcept { debug_ = enabled; }
   /// In debug mode a callback or step that takes at least this long is logged.
   Duration slow_callback_duration = std::chrono::milliseconds(100);
 
   // ---- descriptors (selector style)
 
-  /// Calls `function()` whenever fd is readable; replaces an earlier one, whose handle is cancelled.
+  /// Calls `function()` whenever fd is readable; replaces an earlier one, whose handle is
+  /// cancelled.
   template <class F>
   Handle add_reader(int fd, F&& function,
                     std::source_location where = std::source_location::current()) {
     return watch_descriptor(fd, false, make_handle(std::forward<F>(function), {}, where));
   }
+  /// The same for writability.
   template <class F>
   Handle add_writer(int fd, F&& function,
                     std::source_location where = std::source_location::current()) {
@@ -177,10 +194,12 @@ public:
   }
   /// True if there was one.
   bool remove_reader(int fd) { return unwatch_descriptor(fd, false); }
+  /// True if there was one.
   bool remove_writer(int fd) { return unwatch_descriptor(fd, true); }
 
   // ---- for the layers above and for embedding
 
+  /// The engine beneath.
   [[nodiscard]] Engine& engine() noexcept { return *engine_; }
   /// One iteration that does not block, for a loop that lives inside another one: call it when
   /// engine().descriptor() is readable or until_due() has passed. True while anything is pending.
@@ -212,6 +231,7 @@ public:
 
   /// How shutdown_default_executor waits; set by the room that makes the default executor.
   using ExecutorShutdown = Coro<void> (*)(EventLoop&, std::optional<Duration> timeout);
+  /// What shutdown_default_executor runs; the executors' room registers it.
   void set_executor_shutdown(ExecutorShutdown shutdown) noexcept { executor_shutdown_ = shutdown; }
   /// Has shutdown_default_executor been called?
   [[nodiscard]] bool executor_shutdown_called() const noexcept { return executor_shutdown_called_; }
@@ -219,7 +239,9 @@ public:
   [[nodiscard]] const detail::Ref<detail::Inbox>& inbox() const noexcept { return inbox_; }
 
   explicit EventLoop(std::unique_ptr<Engine> engine);
+  /// Throws RuntimeError if closed.
   void check_closed() const;
+  /// Throws RuntimeError in a thread other than the running loop's.
   void check_thread() const;
 
 private:
@@ -286,6 +308,7 @@ private:
 struct BRIO_API LoopDeleter {
   void operator()(EventLoop* loop) const noexcept;
 };
+/// A loop that is closed when the pointer goes.
 using LoopPtr = std::unique_ptr<EventLoop, LoopDeleter>;
 
 /// A new loop over `engine`, by default over the one that policy and BRIO_LOOP choose. Close it, or
@@ -316,8 +339,8 @@ auto create_task(A awaitable, TaskOptions options = {},
 namespace detail {
 
 template <class T, class F, class... Args>
-Task<T> start_closure(EventLoop& loop, TaskOptions options, std::source_location where, F&& function,
-                      Args&&... args);
+Task<T> start_closure(EventLoop& loop, TaskOptions options, std::source_location where,
+                      F&& function, Args&&... args);
 
 }  // namespace detail
 
@@ -327,10 +350,9 @@ Task<T> start_closure(EventLoop& loop, TaskOptions options, std::source_location
 // One overload per arity: a parameter pack would leave no room for the defaulted location.
 template <class F>
   requires detail::CoroFunction<F>
-auto create_task(F&& function,
-                 std::source_location where = std::source_location::current()) {
-  return detail::start_closure<detail::coro_value_t<F>>(
-      get_running_loop(), TaskOptions{}, where, std::forward<F>(function));
+auto create_task(F&& function, std::source_location where = std::source_location::current()) {
+  return detail::start_closure<detail::coro_value_t<F>>(get_running_loop(), TaskOptions{}, where,
+                                                        std::forward<F>(function));
 }
 template <class F, class A1>
   requires detail::CoroFunction<F, A1>
@@ -344,21 +366,24 @@ template <class F, class A1, class A2>
 auto create_task(F&& function, A1&& a1, A2&& a2,
                  std::source_location where = std::source_location::current()) {
   return detail::start_closure<detail::coro_value_t<F, A1, A2>>(
-      get_running_loop(), TaskOptions{}, where, std::forward<F>(function), std::forward<A1>(a1), std::forward<A2>(a2));
+      get_running_loop(), TaskOptions{}, where, std::forward<F>(function), std::forward<A1>(a1),
+      std::forward<A2>(a2));
 }
 template <class F, class A1, class A2, class A3>
   requires detail::CoroFunction<F, A1, A2, A3>
 auto create_task(F&& function, A1&& a1, A2&& a2, A3&& a3,
                  std::source_location where = std::source_location::current()) {
   return detail::start_closure<detail::coro_value_t<F, A1, A2, A3>>(
-      get_running_loop(), TaskOptions{}, where, std::forward<F>(function), std::forward<A1>(a1), std::forward<A2>(a2), std::forward<A3>(a3));
+      get_running_loop(), TaskOptions{}, where, std::forward<F>(function), std::forward<A1>(a1),
+      std::forward<A2>(a2), std::forward<A3>(a3));
 }
 template <class F, class A1, class A2, class A3, class A4>
   requires detail::CoroFunction<F, A1, A2, A3, A4>
 auto create_task(F&& function, A1&& a1, A2&& a2, A3&& a3, A4&& a4,
                  std::source_location where = std::source_location::current()) {
   return detail::start_closure<detail::coro_value_t<F, A1, A2, A3, A4>>(
-      get_running_loop(), TaskOptions{}, where, std::forward<F>(function), std::forward<A1>(a1), std::forward<A2>(a2), std::forward<A3>(a3), std::forward<A4>(a4));
+      get_running_loop(), TaskOptions{}, where, std::forward<F>(function), std::forward<A1>(a1),
+      std::forward<A2>(a2), std::forward<A3>(a3), std::forward<A4>(a4));
 }
 /// The same with options, for any number of arguments.
 template <class F, class... Args>

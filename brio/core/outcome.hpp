@@ -11,6 +11,7 @@
 
 namespace brio {
 
+/// A value, an error or a cancellation.
 template <class T = void>
 class [[nodiscard]] Outcome {
 public:
@@ -19,10 +20,12 @@ public:
   /// A value.
   template <class... Args>
     requires std::constructible_from<detail::Stored<T>, Args...>
-  explicit Outcome(std::in_place_t, Args&&... args) : value_(std::in_place, std::forward<Args>(args)...) {}
+  explicit Outcome(std::in_place_t, Args&&... args)
+      : value_(std::in_place, std::forward<Args>(args)...) {}
   /// An error, which may be a CancelledError.
   explicit Outcome(std::exception_ptr error) : error_(std::move(error)) {}
 
+  /// Is it a value?
   [[nodiscard]] bool has_value() const noexcept { return !error_; }
   explicit operator bool() const noexcept { return has_value(); }
   /// Did it end by cancellation?
@@ -100,7 +103,8 @@ public:
 }  // namespace detail
 
 /// Awaits and tells what came out, without a throw: `auto o = co_await as_outcome(f());`.
-/// A cancellation of the awaiting task is in the outcome too, and then it is the caller's to answer.
+/// A cancellation of the awaiting task is in the outcome too, and then it is the caller's to
+/// answer.
 template <class T>
 detail::OutcomeOfCoro<T> as_outcome(Coro<T> coro) {
   return detail::OutcomeOfCoro<T>(coro.release());

@@ -1,5 +1,5 @@
-#include <brio/core/gather.hpp>
 #include <brio/core/runner.hpp>
+#include <brio/core/gather.hpp>
 
 #include <atomic>
 #include <csignal>
@@ -32,12 +32,12 @@ class SigintGuard {
 public:
   SigintGuard(EventLoop& loop, AnyTask main) : main_(std::move(main)) {
     if (getpid() != static_cast<pid_t>(gettid())) return;
-    struct sigaction current {};
+    struct sigaction current{};
     if (sigaction(SIGINT, nullptr, &current) != 0 || current.sa_handler != SIG_DFL) return;
     interrupts = 0;
     interrupted_loop = &loop;
     loop.set_interrupt_check([](void* self) { static_cast<SigintGuard*>(self)->check(); }, this);
-    struct sigaction ours {};
+    struct sigaction ours{};
     ours.sa_handler = &on_sigint;
     ours.sa_flags = SA_RESTART;
     sigemptyset(&ours.sa_mask);
@@ -48,7 +48,7 @@ public:
   SigintGuard& operator=(const SigintGuard&) = delete;
   ~SigintGuard() {
     if (!installed_) return;
-    struct sigaction current {};
+    struct sigaction current{};
     if (sigaction(SIGINT, nullptr, &current) == 0 && current.sa_handler == &on_sigint)
       std::signal(SIGINT, SIG_DFL);
     loop_->set_interrupt_check(nullptr, nullptr);
@@ -82,8 +82,9 @@ Runner::~Runner() {
   try {
     close();
   } catch (...) {
-    log(LogLevel::error, "brio", "closing the Runner failed: " + type_name(std::current_exception()) +
-                                     ": " + describe(std::current_exception()));
+    log(LogLevel::error, "brio",
+        "closing the Runner failed: " + type_name(std::current_exception()) + ": " +
+            describe(std::current_exception()));
   }
 }
 

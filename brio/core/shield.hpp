@@ -63,8 +63,7 @@ template <detail::Awaitable A>
 auto shield(A&& awaitable, std::source_location where = std::source_location::current()) {
   using T = detail::future_value_t<A>;
   const auto inner = ensure_future(std::forward<A>(awaitable));
-  return detail::shield_future<T>(
-      Future<T>(detail::Ref<detail::FutureBase>(inner.state())), where);
+  return detail::shield_future<T>(Future<T>(detail::Ref<detail::FutureBase>(inner.state())), where);
 }
 
 }  // namespace brio

@@ -15,8 +15,11 @@ namespace brio {
 
 /// One line of a task's stack: a suspended coroutine and where it stands.
 struct StackFrame {
+  /// The coroutine function, as the compiler writes it.
   const char* function_name;
+  /// The source file.
   const char* file_name;
+  /// The line of its latest await.
   unsigned line;
 };
 
@@ -68,6 +71,10 @@ public:
   explicit AnyTask(detail::Ref<detail::FutureBase> state) noexcept : AnyFuture(std::move(state)) {}
   explicit AnyTask(detail::TaskBase* task) noexcept
       : AnyFuture(detail::Ref<detail::FutureBase>(task)) {}
+  /// The task behind a future whose type was forgotten. Throws TypeError if it is none.
+  explicit AnyTask(const AnyFuture& future) : AnyFuture(future) {
+    if (!is_task()) throw TypeError("AnyTask: this future is no task");
+  }
   using detail::TaskApi<AnyTask>::cancel;
 };
 
@@ -106,7 +113,9 @@ template <class T>
 class TaskState : public Valued<T, TaskBase>, public Pooled {
 public:
   TaskState(LoopCore& loop, std::source_location where) : Valued<T, TaskBase>(loop, where) {}
-  void drive(std::coroutine_handle<CoroPromise<T>> frame) noexcept { this->root_ = &frame.promise(); }
+  void drive(std::coroutine_handle<CoroPromise<T>> frame) noexcept {
+    this->root_ = &frame.promise();
+  }
   void set_context(ContextSlot context) noexcept { this->context_ = std::move(context); }
 
 protected:

@@ -46,8 +46,7 @@ void TaskBase::set_name(std::string name) {
 std::string TaskBase::repr() const {
   std::string text = FutureBase::repr();
   text.insert(text.find(' '), " name='" + name() + "'");
-  if (!done() && root_)
-    text += std::string(" in ") + root_->where_.function_name();
+  if (!done() && root_) text += std::string(" in ") + root_->where_.function_name();
   return text;
 }
 

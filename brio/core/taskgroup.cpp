@@ -1,5 +1,5 @@
-#include <brio/core/cancel_scope.hpp>
 #include <brio/core/taskgroup.hpp>
+#include <brio/core/cancel_scope.hpp>
 #include <brio/core/wait.hpp>
 
 namespace brio {

@@ -11,6 +11,7 @@
 
 namespace brio {
 
+/// A span on the loop's clock.
 using Duration = std::chrono::nanoseconds;
 /// A point on the loop's clock (EventLoop::time).
 using TimePoint = std::chrono::steady_clock::time_point;
@@ -24,8 +25,7 @@ constexpr Duration to_duration(std::chrono::duration<Rep, Period> value) {
   // Beyond this, arithmetic on the clock could overflow: about 146 years.
   constexpr double limit = 4.6e18;
   if constexpr (std::floating_point<Rep>) {
-    const double nanos =
-        std::chrono::duration<double, std::nano>(value).count();
+    const double nanos = std::chrono::duration<double, std::nano>(value).count();
     if (nanos != nanos) throw_nan_delay();
     if (nanos >= limit) return Duration(static_cast<Duration::rep>(limit));
     if (nanos <= -limit) return Duration(-static_cast<Duration::rep>(limit));

@@ -1,5 +1,5 @@
-#include <brio/core/detail/children.hpp>
 #include <brio/core/timeouts.hpp>
+#include <brio/core/detail/children.hpp>
 
 namespace brio {
 
@@ -95,7 +95,7 @@ std::exception_ptr Timeout::leave(std::exception_ptr error) {
   auto& task = static_cast<detail::TaskBase&>(*task_);
   if (task.uncancel() <= cancelling_ && error &&
       detail::classify(error) == detail::ErrorKind::cancelled)
-    return std::make_exception_ptr(TimeoutError());
+    return std::make_exception_ptr(TimeoutError(std::move(error)));
   return error;
 }
 

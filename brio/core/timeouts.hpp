@@ -12,12 +12,20 @@
 
 namespace brio {
 
+namespace detail {
+BRIO_API TimePoint deadline_after(Duration delay);
+}
+
 /// A deadline around a block of the current task (asyncio.Timeout). Use it through timeout() and
 /// timeout_at(); enter() and leave() are there for code that cannot have its body in a callable.
 class BRIO_API Timeout {
 public:
   /// Null: no deadline until reschedule().
   explicit Timeout(std::optional<TimePoint> when) noexcept : when_(when) {}
+  /// `delay` from now. Throws RuntimeError without a running loop.
+  template <class Rep, class Period>
+  explicit Timeout(std::chrono::duration<Rep, Period> delay)
+      : when_(detail::deadline_after(detail::to_duration(delay))) {}
   Timeout(const Timeout&) = delete;
   Timeout& operator=(const Timeout&) = delete;
   ~Timeout();
@@ -49,10 +57,9 @@ private:
 namespace detail {
 
 template <class F>
-using timeout_body_t =
-    typename CoroValue<typename std::conditional_t<std::is_invocable_v<F&, Timeout&>,
-                                                   std::invoke_result<F&, Timeout&>,
-                                                   std::invoke_result<F&>>::type>::type;
+using timeout_body_t = typename CoroValue<
+    typename std::conditional_t<std::is_invocable_v<F&, Timeout&>, std::invoke_result<F&, Timeout&>,
+                                std::invoke_result<F&>>::type>::type;
 
 template <class F>
 BRIO_CORO_WRAPPER auto call_body(F& body, Timeout& scope) {
@@ -62,7 +69,18 @@ BRIO_CORO_WRAPPER auto call_body(F& body, Timeout& scope) {
     return body();
 }
 
-BRIO_API TimePoint deadline_after(Duration delay);
+// One coroutine for both forms: a frame less, and a throw less on the way of an error.
+template <class F>
+auto run_with_timeout(F body, std::optional<TimePoint> when, Timeout* given)
+    -> Coro<timeout_body_t<F>> {
+  std::optional<Timeout> own;
+  Timeout& scope = given ? *given : own.emplace(when);
+  scope.enter();
+  Outcome<timeout_body_t<F>> outcome = co_await as_outcome(call_body(body, scope));
+  if (std::exception_ptr error = scope.leave(outcome.error()))
+    std::rethrow_exception(std::move(error));
+  co_return std::move(outcome).value();
+}
 
 }  // namespace detail
 
@@ -70,14 +88,15 @@ BRIO_API TimePoint deadline_after(Duration delay);
 /// `async with asyncio.timeout_at(when)`. The closure lives until the body has ended. Throws
 /// TimeoutError when the deadline cancelled the body.
 template <class F>
-auto timeout_at(std::optional<TimePoint> when, F body) -> Coro<detail::timeout_body_t<F>> {
-  using T = detail::timeout_body_t<F>;
-  Timeout scope(when);
-  scope.enter();
-  Outcome<T> outcome = co_await as_outcome(detail::call_body(body, scope));
-  if (std::exception_ptr error = scope.leave(outcome.error()))
-    std::rethrow_exception(std::move(error));
-  co_return std::move(outcome).value();
+BRIO_CORO_WRAPPER auto timeout_at(std::optional<TimePoint> when, F body) {
+  return detail::run_with_timeout(std::move(body), when, nullptr);
+}
+
+/// The same with a Timeout of the caller's, which can be asked when the block has ended
+/// (`async with asyncio.timeout(…) as scope`).
+template <class F>
+BRIO_CORO_WRAPPER auto timeout(Timeout& scope, F body) {
+  return detail::run_with_timeout(std::move(body), std::nullopt, &scope);
 }
 
 /// The same, `delay` from now (asyncio.timeout).
@@ -108,8 +127,7 @@ auto wait_for(A awaitable, std::optional<Duration> delay) -> Coro<detail::future
     if (!future.done()) {
       co_await detail::cancel_and_wait(detail::Ref<detail::FutureBase>(future.state()));
       if (future.cancelled()) {
-        (void)future.state()->make_cancelled_error();
-        throw TimeoutError();
+        throw TimeoutError(future.state()->make_cancelled_error());
       }
     }
     if constexpr (std::is_void_v<T>)
@@ -125,6 +143,7 @@ auto wait_for(A awaitable, std::optional<Duration> delay) -> Coro<detail::future
     co_return std::move(outcome).value();
   }
 }
+/// The same with any duration.
 template <detail::Awaitable A, class Rep, class Period>
 BRIO_CORO_WRAPPER auto wait_for(A awaitable, std::chrono::duration<Rep, Period> delay) {
   return wait_for(std::move(awaitable), std::optional<Duration>(detail::to_duration(delay)));

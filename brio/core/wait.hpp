@@ -13,20 +13,27 @@ namespace brio {
 
 /// When wait returns (asyncio's constants).
 enum class ReturnWhen : std::uint8_t { first_completed, first_exception, all_completed };
+/// As soon as one is done.
 inline constexpr ReturnWhen FIRST_COMPLETED = ReturnWhen::first_completed;
+/// As soon as one has failed, or all are done.
 inline constexpr ReturnWhen FIRST_EXCEPTION = ReturnWhen::first_exception;
+/// When all are done.
 inline constexpr ReturnWhen ALL_COMPLETED = ReturnWhen::all_completed;
 
+/// Keyword arguments of wait.
 struct WaitOptions {
   /// Give up after this long; what is not done then is in `pending`. Default: never.
   std::optional<Duration> timeout = std::nullopt;
+  /// What ends the wait.
   ReturnWhen return_when = ALL_COMPLETED;
 };
 
 /// The futures given, each once, in their order.
 template <class F>
 struct WaitResult {
+  /// Those that are done.
   std::vector<F> done;
+  /// Those that are not.
   std::vector<F> pending;
 };
 
@@ -50,7 +57,8 @@ Coro<WaitResult<detail::range_value_t<R>>> wait(R futures, WaitOptions options =
   detail::remove_repeated(states);
   co_await detail::wait_for_futures(states, options);
   WaitResult<F> result;
-  for (const auto& state : states) (state->done() ? result.done : result.pending).emplace_back(state);
+  for (const auto& state : states)
+    (state->done() ? result.done : result.pending).emplace_back(state);
   co_return result;
 }
 

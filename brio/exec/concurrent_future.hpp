@@ -24,6 +24,7 @@ public:
   /// Cancels what has not begun: its callable is destroyed, in this thread, and will not run.
   /// False if it runs already or has finished; true if it is cancelled, also by someone else.
   bool cancel() const { return state_->cancel(); }
+  /// Did it end by cancellation?
   [[nodiscard]] bool cancelled() const {
     const auto status = state_->status();
     return status == detail::SharedStatus::cancelled ||

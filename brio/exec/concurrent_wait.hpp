@@ -24,7 +24,9 @@ using brio::ReturnWhen;
 /// What concurrent::wait gives: the futures, each once, in the order given.
 template <class F>
 struct DoneAndNotDone {
+  /// Those that are done.
   std::vector<F> done;
+  /// Those that are not.
   std::vector<F> not_done;
 };
 
@@ -69,8 +71,7 @@ namespace brio::concurrent {
 /// none. A cancelled one counts as done at once.
 template <std::ranges::input_range R>
   requires std::derived_from<std::ranges::range_value_t<R>, AnyFuture>
-auto wait(R&& futures, WaitOptions options = {})
-    -> DoneAndNotDone<std::ranges::range_value_t<R>> {
+auto wait(R&& futures, WaitOptions options = {}) -> DoneAndNotDone<std::ranges::range_value_t<R>> {
   using F = std::ranges::range_value_t<R>;
   detail::SharedStates states;
   for (const F& future : futures) states.push_back(future.state());

@@ -23,7 +23,8 @@ public:
   void run() const noexcept { state_->run_work(); }
   /// Cancels the future if the call has not begun, and destroys the callable; see Future::cancel.
   bool cancel() const { return state_->cancel(); }
-  /// The call will not be made: completes the future with `error`. Throws InvalidStateError if done.
+  /// The call will not be made: completes the future with `error`. Throws InvalidStateError if
+  /// done.
   void fail(std::exception_ptr error) const { state_->set_exception(std::move(error)); }
   /// False for a default-constructed handle.
   explicit operator bool() const noexcept { return static_cast<bool>(state_); }
@@ -63,7 +64,8 @@ public:
   /// thread.
   template <class F, class... Args>
     requires detail::JobFunction<F, Args...>
-  auto submit(F&& function, Args&&... args) -> concurrent::Future<detail::job_result_t<F, Args...>> {
+  auto submit(F&& function, Args&&... args)
+      -> concurrent::Future<detail::job_result_t<F, Args...>> {
     using R = detail::job_result_t<F, Args...>;
     static_assert(!iscoroutine_v<R>,
                   "brio: a coroutine runs in a loop, not in an executor; use "
@@ -87,8 +89,8 @@ public:
     using R = detail::job_result_t<F, std::ranges::range_reference_t<Rs>...>;
     return detail::MapResults<R>(
         [this, function = std::decay_t<F>(std::forward<F>(function)),
-         zip = detail::Zip<std::views::all_t<Rs>...>(std::views::all(std::forward<Rs>(ranges))...)]()
-            mutable -> std::optional<concurrent::Future<R>> {
+         zip = detail::Zip<std::views::all_t<Rs>...>(std::views::all(
+             std::forward<Rs>(ranges))...)]() mutable -> std::optional<concurrent::Future<R>> {
           return zip.next([&](auto&&... elements) {
             return submit(function, std::forward<decltype(elements)>(elements)...);
           });

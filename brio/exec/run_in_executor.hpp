@@ -35,8 +35,8 @@ auto run_in_executor(EventLoop& loop, Executor* executor, F&& function, Args&&..
   loop.check_closed();
   Executor& pool = executor ? *executor : detail::default_executor(loop);
   const Future<R> result = loop.create_future<R>();
-  detail::chain_to_loop(
-      loop, pool.submit(std::forward<F>(function), std::forward<Args>(args)...), result, true);
+  detail::chain_to_loop(loop, pool.submit(std::forward<F>(function), std::forward<Args>(args)...),
+                        result, true);
   return result;
 }
 template <class F, class... Args>
@@ -59,8 +59,9 @@ Coro<detail::job_result_t<F, Args...>> to_thread(F function, Args... args) {
   co_return co_await run_in_executor(
       nullptr, [context = copy_context(), function = std::move(function),
                 arguments = std::tuple<Args...>(std::move(args)...)]() mutable {
-        return context.run(
-            [&]() -> decltype(auto) { return std::apply(std::move(function), std::move(arguments)); });
+        return context.run([&]() -> decltype(auto) {
+          return std::apply(std::move(function), std::move(arguments));
+        });
       });
 }
 

@@ -33,22 +33,22 @@ namespace detail {
 template <class T, class Start>
 concurrent::Future<T> start_threadsafe(EventLoop& loop, Start&& start) {
   concurrent::Future<T> future = concurrent::create_future<T>();
-  loop.call_soon_threadsafe([&loop, future, pledge = Pledge(future),
-                             start = std::forward<Start>(start)]() mutable {
-    std::exception_ptr error;
-    try {
-      chain_to_thread(loop, start(loop), future);
-      pledge.kept();
-      return;
-    } catch (...) {
-      error = std::current_exception();
-    }
-    if (classify(error) != ErrorKind::fatal && future.set_running_or_notify_cancel()) {
-      pledge.kept();
-      future.set_exception(error);
-    }
-    std::rethrow_exception(std::move(error));
-  });
+  loop.call_soon_threadsafe(
+      [&loop, future, pledge = Pledge(future), start = std::forward<Start>(start)]() mutable {
+        std::exception_ptr error;
+        try {
+          chain_to_thread(loop, start(loop), future);
+          pledge.kept();
+          return;
+        } catch (...) {
+          error = std::current_exception();
+        }
+        if (classify(error) != ErrorKind::fatal && future.set_running_or_notify_cancel()) {
+          pledge.kept();
+          future.set_exception(error);
+        }
+        std::rethrow_exception(std::move(error));
+      });
   return future;
 }
 

@@ -28,7 +28,7 @@ void on_signal(int number) {
 }
 
 void reset(int number) {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = SIG_DFL;
   sigemptyset(&action.sa_mask);
   sigaction(number, &action, nullptr);
@@ -48,14 +48,15 @@ public:
            std::source_location where) {
     loop_ = &loop;
     if (handlers_.empty()) open();
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = &on_signal;
     action.sa_flags = SA_RESTART;
     sigemptyset(&action.sa_mask);
     if (sigaction(number, &action, nullptr) != 0) {
       const int error = errno;
       if (handlers_.empty()) close();
-      if (error == EINVAL) throw RuntimeError("sig " + std::to_string(number) + " cannot be caught");
+      if (error == EINVAL)
+        throw RuntimeError("sig " + std::to_string(number) + " cannot be caught");
       throw_oserror(error, "sigaction");
     }
     handlers_[number] = Handler{std::move(callback), copy_context(), where};

@@ -14,6 +14,7 @@
 
 namespace brio {
 
+/// Keyword arguments of as_completed.
 struct AsCompletedOptions {
   /// After this long every remaining slot throws TimeoutError; no task is cancelled.
   std::optional<Duration> timeout = std::nullopt;
@@ -68,6 +69,7 @@ private:
 template <class F>
 class AsCompleted {
 public:
+  /// The type of the results.
   using T = detail::future_value_t<F>;
   explicit AsCompleted(detail::Ref<detail::Completed> state) : state_(std::move(state)) {}
 
@@ -75,8 +77,7 @@ public:
   /// Throws TimeoutError for each slot that timed out.
   Coro<std::optional<F>> next() {
     if (!state_->take_slot()) co_return std::nullopt;
-    const detail::Ref<detail::FutureBase> done =
-        co_await detail::Completed::wait_for_one(state_);
+    const detail::Ref<detail::FutureBase> done = co_await detail::Completed::wait_for_one(state_);
     co_return F(done);
   }
 

@@ -46,6 +46,7 @@ public:
   [[nodiscard]] int parties() const noexcept;
   /// How many wait; 0 while it drains, resets or is broken.
   [[nodiscard]] int n_waiting() const noexcept;
+  /// Is it broken (abort)? reset() mends it.
   [[nodiscard]] bool broken() const noexcept;
 
 private:

@@ -175,16 +175,16 @@ public:
   }
 };
 
-/// The end that items come out of (trio.MemoryReceiveChannel). Move-only; clone() makes another one.
-/// Each item goes to one receiver.
+/// The end that items come out of (trio.MemoryReceiveChannel). Move-only; clone() makes another
+/// one. Each item goes to one receiver.
 template <class T>
 class MemoryReceiveChannel : public detail::ChannelHandle {
 public:
   using detail::ChannelHandle::ChannelHandle;
 
   /// Waits for an item, first come, first served. Throws EndOfChannel when all senders are closed
-  /// and the buffer is empty, ClosedResourceError if this end is or gets closed, RuntimeError if the
-  /// channel is bound to another loop. Does not suspend if an item is there.
+  /// and the buffer is empty, ClosedResourceError if this end is or gets closed, RuntimeError if
+  /// the channel is bound to another loop. Does not suspend if an item is there.
   ///
   /// Cancellation: no item is taken; one that was meant for this task stays, at its place, for the
   /// next.
@@ -215,7 +215,9 @@ public:
 /// Both ends of a new channel, for a structured binding.
 template <class T>
 struct MemoryChannel {
+  /// The end that sends.
   MemorySendChannel<T> send_channel;
+  /// The end that receives.
   MemoryReceiveChannel<T> receive_channel;
 };
 

@@ -64,8 +64,11 @@ public:
 
   /// The lock's.
   [[nodiscard]] detail::LockAcquire acquire() noexcept { return lock_->acquire(); }
+  /// Takes the lock if it is free (Lock::try_acquire).
   [[nodiscard]] bool try_acquire() noexcept { return lock_->try_acquire(); }
+  /// Releases the lock (Lock::release).
   void release() { lock_->release(); }
+  /// Is the lock held?
   [[nodiscard]] bool locked() const noexcept { return lock_->locked(); }
   /// Acquires the lock and gives a guard: `auto held = co_await condition.scoped();`.
   [[nodiscard]] auto scoped() noexcept {

@@ -39,6 +39,7 @@ public:
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
 
+  /// Is the flag up?
   [[nodiscard]] bool is_set() const noexcept { return set_; }
   /// Sets the flag and wakes every task that waits now. A clear() before they run does not take
   /// that back.
@@ -47,6 +48,7 @@ public:
     set_ = true;
     if (!waiters_.empty()) waiters_.wake_all();
   }
+  /// Takes the flag down; later waits suspend.
   void clear() noexcept { set_ = false; }
   /// Waits until the flag is set; gives true. Does not suspend if it is. Throws RuntimeError if the
   /// event is bound to another loop. Cancellation leaves nothing behind.

@@ -40,7 +40,8 @@ private:
 ///
 /// First come, first served: whoever comes while others wait stands in line, even if the lock is
 /// free at that moment. Between release() and the turn of the task it wakes, locked() is false.
-/// When it is destroyed, guards let go of it, and tasks that still wait do so until they are cancelled.
+/// When it is destroyed, guards let go of it, and tasks that still wait do so until they are
+/// cancelled.
 class BRIO_API Lock : private detail::LoopBound {
 public:
   Lock() = default;

@@ -68,7 +68,8 @@ public:
   /// Was shutdown() called?
   [[nodiscard]] bool is_shutdown() const noexcept { return shutdown_; }
 
-  /// One item that was got is done with. Throws ValueError if called more often than items were put.
+  /// One item that was got is done with. Throws ValueError if called more often than items were
+  /// put.
   void task_done();
   /// Waits until every item that was put has been got and task_done() was called for it. Does not
   /// suspend if that is so. Cancellation leaves nothing behind.
@@ -169,10 +170,13 @@ public:
     add(std::move(item));
     return true;
   }
-  [[nodiscard]] bool try_put(const T& item) { return !full() && !is_shutdown() && try_put(T(item)); }
+  [[nodiscard]] bool try_put(const T& item) {
+    return !full() && !is_shutdown() && try_put(T(item));
+  }
 
-  /// Waits while the queue is empty, then takes an item. Throws QueueShutDown once the queue is shut
-  /// down and empty, RuntimeError if it is bound to another loop. Does not suspend unless empty().
+  /// Waits while the queue is empty, then takes an item. Throws QueueShutDown once the queue is
+  /// shut down and empty, RuntimeError if it is bound to another loop. Does not suspend unless
+  /// empty().
   ///
   /// Cancellation: no item is taken; one that this was woken for goes to the next getter.
   [[nodiscard]] QueueGet<BasicQueue> get() noexcept { return QueueGet<BasicQueue>(*this); }
@@ -231,8 +235,7 @@ private:
 template <class T>
 class Queue : public detail::BasicQueue<T, detail::FifoStore<T>> {
 public:
-  explicit Queue(std::size_t maxsize = 0)
-      : detail::BasicQueue<T, detail::FifoStore<T>>(maxsize) {}
+  explicit Queue(std::size_t maxsize = 0) : detail::BasicQueue<T, detail::FifoStore<T>>(maxsize) {}
 };
 
 /// Newest first (asyncio.LifoQueue); otherwise as Queue.

@@ -37,7 +37,8 @@ private:
 
 /// Permits that tasks take and give back (asyncio.Semaphore). First come, first served: release()
 /// hands its permit to the first that waits, so nobody who comes in between can take it.
-/// When it is destroyed, guards let go of it, and tasks that still wait do so until they are cancelled.
+/// When it is destroyed, guards let go of it, and tasks that still wait do so until they are
+/// cancelled.
 class BRIO_API Semaphore : private detail::LoopBound {
 public:
   /// `value` permits at first. Throws ValueError if negative.

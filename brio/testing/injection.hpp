@@ -32,9 +32,11 @@ enum class Victim : std::uint8_t {
 
 /// How for_each_cancellation goes about it.
 struct InjectionOptions {
+  /// Who is cancelled.
   Victim victim = Victim::main;
   /// The points to try, counted from 1; to look at a single one again.
   std::size_t first_point = 1;
+  /// The last point to try.
   std::size_t last_point = std::numeric_limits<std::size_t>::max();
   /// Points after which the scenario counts as endless.
   std::size_t limit = 20'000;
@@ -45,6 +47,7 @@ struct InjectionOptions {
   bool reports_allowed = false;
   /// Debug mode of the loop.
   bool debug = true;
+  /// How the virtual clock behaves.
   VirtualClockOptions clock = {.time_limit = std::chrono::hours(24 * 366)};
 };
 
@@ -77,12 +80,12 @@ namespace detail {
 
 /// Where the cancellation struck.
 struct InjectionPoint {
-  std::size_t number = 0;      // 0: nobody was cancelled
-  std::size_t victim = 0;      // its place among the unfinished tasks, for every_task
-  bool hit = false;            // somebody was cancelled
-  bool started = false;        // the scenario's body began
-  std::size_t points = 0;      // how many the run had
-  std::string description{};   // whom, and where it waited
+  std::size_t number = 0;     // 0: nobody was cancelled
+  std::size_t victim = 0;     // its place among the unfinished tasks, for every_task
+  bool hit = false;           // somebody was cancelled
+  bool started = false;       // the scenario's body began
+  std::size_t points = 0;     // how many the run had
+  std::string description{};  // whom, and where it waited
 };
 
 [[nodiscard]] BRIO_API std::string describe_point(const InjectionPoint& point);
@@ -126,8 +129,8 @@ public:
   Outcome<T> outcome;
   /// Was anybody cancelled? Not so in the first run and in the last.
   [[nodiscard]] bool hit() const noexcept { return point_.hit; }
-  /// Did the scenario begin? Not so if it was cancelled before its first step: what a check looks at
-  /// is then left from the run before.
+  /// Did the scenario begin? Not so if it was cancelled before its first step: what a check looks
+  /// at is then left from the run before.
   [[nodiscard]] bool started() const noexcept { return point_.started; }
   /// The number of the point, from 1; 0 for the run without a cancellation.
   [[nodiscard]] std::size_t point() const noexcept { return point_.number; }
@@ -138,10 +141,10 @@ private:
   detail::InjectionPoint point_;
 };
 
-/// Runs `scenario()`, which returns a Coro, once without a cancellation and then once for each point
-/// (and, with Victim::every_task, each task) with one there, until it ends before the point is
-/// reached. Calls `check(const InjectedRun<T>&)` after each run, when the loop is closed. Gives the
-/// number of runs.
+/// Runs `scenario()`, which returns a Coro, once without a cancellation and then once for each
+/// point (and, with Victim::every_task, each task) with one there, until it ends before the point
+/// is reached. Calls `check(const InjectedRun<T>&)` after each run, when the loop is closed. Gives
+/// the number of runs.
 ///
 /// After each run it asserts, with InjectionFailure, that: nothing hung; every task ended; no timer
 /// is armed; no async generator is open; no descriptor was lost; the exception handler was told

@@ -21,6 +21,7 @@ namespace brio::testing::trace {
 /// Bytes, which print as b'…'. brio hands bytes out as std::string; say where they are bytes:
 /// `ev(bytes(co_await reader.read()))`.
 struct Bytes {
+  /// The bytes.
   std::string data;
   bool operator==(const Bytes&) const = default;
 };
@@ -35,6 +36,7 @@ template <class... Args>
 struct NoneType {
   bool operator==(const NoneType&) const = default;
 };
+/// Prints as None.
 inline constexpr NoneType None{};
 
 namespace detail {
@@ -59,7 +61,8 @@ template <class T>
 concept TextLike = std::convertible_to<const T&, std::string_view>;
 }  // namespace detail
 
-/// repr(value): as in a list. Text in quotes, bytes as b'…', True, None, [1, 2], (1, 'a'), {'k': 2}.
+/// repr(value): as in a list. Text in quotes, bytes as b'…', True, None, [1, 2], (1, 'a'), {'k':
+/// 2}.
 template <class T>
 [[nodiscard]] std::string repr(const T& value);
 
@@ -78,7 +81,8 @@ template <class T>
 
 template <class T>
 std::string repr(const T& value) {
-  static_assert(!std::same_as<T, std::exception_ptr>, "brio: print the name of an error: nm(error)");
+  static_assert(!std::same_as<T, std::exception_ptr>,
+                "brio: print the name of an error: nm(error)");
   if constexpr (std::same_as<T, bool>) {
     return value ? "True" : "False";
   } else if constexpr (std::same_as<T, char>) {

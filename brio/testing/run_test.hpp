@@ -29,6 +29,7 @@ struct TestOptions {
   std::size_t step_limit = 10'000'000;
   /// Do not fail for what the loop's exception handler was told.
   bool reports_allowed = false;
+  /// How the virtual clock behaves.
   VirtualClockOptions clock = {.time_limit = std::chrono::hours(24 * 366)};
 };
 

@@ -137,7 +137,8 @@ Coro<> caught(A awaitable, std::string label = "got") {
     ev(label, "value", outcome.value());
 }
 
-/// Awaits something whose result is bytes: `caught(bytes_of(r.read(1)))`, `create_task(bytes_of(…))`.
+/// Awaits something whose result is bytes: `caught(bytes_of(r.read(1)))`,
+/// `create_task(bytes_of(…))`.
 template <brio::detail::Awaitable A>
 Coro<Bytes> bytes_of(A awaitable) {
   co_return Bytes{co_await std::move(awaitable)};
@@ -168,7 +169,9 @@ inline void block(double n) {
 
 /// One record that brio has logged.
 struct Logged {
+  /// How serious it was.
   LogLevel level;
+  /// Its text.
   std::string message;
 };
 

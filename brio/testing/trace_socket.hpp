@@ -29,6 +29,7 @@ public:
   }
   ~Sock() { close(); }
 
+  /// The descriptor.
   [[nodiscard]] int fileno() const noexcept { return fd_; }
   /// How many bytes the kernel took. Throws BlockingIOError and other OSErrors.
   std::size_t send(std::string_view data) const;
@@ -42,9 +43,8 @@ public:
   [[nodiscard]] int detach() noexcept { return std::exchange(fd_, -1); }
 
   template <class T>
-    requires(std::same_as<T, int> ||
-             (std::is_class_v<T> && std::constructible_from<T, int> && !std::same_as<T, Sock> &&
-              !requires { T::adopt(0); }))
+    requires(std::same_as<T, int> || (std::is_class_v<T> && std::constructible_from<T, int> &&
+                                      !std::same_as<T, Sock> && !requires { T::adopt(0); }))
   operator T() const& {
     return T(fd_);
   }

@@ -32,6 +32,7 @@ public:
 
 /// The time of a VirtualClockEngine. Shared, so that a test can read it when the loop is gone.
 struct VirtualTime {
+  /// The simulated moment.
   TimePoint now{};
 };
 

@@ -28,8 +28,8 @@ Coro<std::unique_ptr<int>> boxed(int n) {
 TEST_CASE("gather: types mix, void is monostate, move-only values are moved out") {
   brio::testing::run_test([]() -> Coro<> {
     auto task = brio::create_task(after(1ms, 3));
-    auto [a, none, box, b] = co_await brio::gather(
-        after(2ms, 1), [](int) -> Coro<> { co_return; }(0), boxed(2), task);
+    auto [a, none, box, b] =
+        co_await brio::gather(after(2ms, 1), [](int) -> Coro<> { co_return; }(0), boxed(2), task);
     CHECK(a == 1);
     CHECK(none == std::monostate());
     CHECK(*box == 2);
@@ -54,8 +54,8 @@ TEST_CASE("gather of ranges, empty ones included") {
 
 TEST_CASE("gather with return_exceptions keeps errors in their place") {
   brio::testing::run_test([]() -> Coro<> {
-    auto [good, bad] = co_await brio::gather(brio::return_exceptions, after(1ms, 1),
-                                             fail_after_ms(2, "bad"));
+    auto [good, bad] =
+        co_await brio::gather(brio::return_exceptions, after(1ms, 1), fail_after_ms(2, "bad"));
     CHECK(good.value() == 1);
     CHECK(bad.error_as<brio::ValueError>());
   });
@@ -120,11 +120,10 @@ TEST_CASE("timeouts: value, expiry, rescheduling, misuse") {
     CHECK(value == 2);
     auto& loop = brio::get_running_loop();
     const auto begun = loop.time();
-    const auto moved = co_await brio::as_outcome(
-        brio::timeout(1s, [&](brio::Timeout& t) -> Coro<> {
-          t.reschedule(loop.time() + 5s);
-          co_await brio::sleep(1h);
-        }));
+    const auto moved = co_await brio::as_outcome(brio::timeout(1s, [&](brio::Timeout& t) -> Coro<> {
+      t.reschedule(loop.time() + 5s);
+      co_await brio::sleep(1h);
+    }));
     CHECK(moved.error_as<brio::TimeoutError>());
     CHECK(loop.time() - begun >= 5s);
     co_await brio::timeout(std::nullopt, []() -> Coro<> { co_await brio::sleep(1h); });
@@ -179,8 +178,8 @@ TEST_CASE("as_completed: both iterations, leaving early, time-out") {
 
 TEST_CASE("ExceptionGroup: split, subgroup, handle keep the nesting") {
   const auto make = [](auto e) { return std::make_exception_ptr(e); };
-  const brio::ExceptionGroup inner(
-      "inner", {make(brio::ValueError("v1")), make(brio::RuntimeError("r1"))});
+  const brio::ExceptionGroup inner("inner",
+                                   {make(brio::ValueError("v1")), make(brio::RuntimeError("r1"))});
   const brio::ExceptionGroup group("outer", {make(inner), make(brio::ValueError("v2"))});
   CHECK(std::string(group.what()) == "outer (2 sub-exceptions)");
   const auto [values, rest] = group.split<brio::ValueError>();
@@ -190,8 +189,8 @@ TEST_CASE("ExceptionGroup: split, subgroup, handle keep the nesting") {
   CHECK(rest->leaves().size() == 1);
   CHECK(rest->exceptions().size() == 1);  // the inner group, with one leaf
   std::vector<std::string> seen;
-  const auto left =
-      group.handle<brio::ValueError>([&](const brio::ValueError& e) { seen.emplace_back(e.what()); });
+  const auto left = group.handle<brio::ValueError>(
+      [&](const brio::ValueError& e) { seen.emplace_back(e.what()); });
   CHECK(seen == std::vector<std::string>{"v1", "v2"});
   CHECK(left->leaves().size() == 1);
   CHECK(!group.subgroup<brio::TimeoutError>());
@@ -211,8 +210,8 @@ TEST_CASE("task_group gives the body's value and an ExceptionGroup of what faile
     });
     CHECK(value == 42);
     CHECK(sum == 6);
-    const auto outcome = co_await brio::as_outcome(
-        brio::task_group([](brio::TaskGroup& group) -> Coro<> {
+    const auto outcome =
+        co_await brio::as_outcome(brio::task_group([](brio::TaskGroup& group) -> Coro<> {
           group.create_task(fail_after_ms(1, "child"));
           co_await brio::sleep(1h);
         }));

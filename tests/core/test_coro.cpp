@@ -166,11 +166,10 @@ TEST_CASE("try_finally runs its clean-up on every way out") {
     const auto cancelled = co_await brio::as_outcome(task);
     CHECK(cancelled.cancelled());
     CHECK(order == std::vector<std::string>{"cleanup", "cleanup", "cleanup"});
-    const auto replaced = co_await brio::as_outcome(
-        brio::try_finally(&fails, []() -> Coro<> {
-          throw brio::RuntimeError("cleanup");
-          co_return;
-        }));
+    const auto replaced = co_await brio::as_outcome(brio::try_finally(&fails, []() -> Coro<> {
+      throw brio::RuntimeError("cleanup");
+      co_return;
+    }));
     CHECK(replaced.error_as<brio::RuntimeError>());
   });
 }
@@ -201,8 +200,8 @@ TEST_CASE("with enters and exits an asynchronous resource") {
     const auto passed = co_await brio::as_outcome(
         brio::with(Resource{&log}, [](int&) -> Coro<> { co_await fails(); }));
     CHECK(!passed.has_value());
-    CHECK(log == std::vector<std::string>{"enter", "exit", "enter", "exit error", "enter",
-                                          "exit error"});
+    CHECK(log ==
+          std::vector<std::string>{"enter", "exit", "enter", "exit error", "enter", "exit error"});
   });
 }
 

@@ -55,15 +55,14 @@ TEST_CASE("each error has the standard base that the design gives it") {
   static_assert(std::is_base_of_v<brio::LookupError, brio::KeyError>);
   static_assert(std::is_base_of_v<brio::RuntimeError, brio::BrokenBarrierError>);
   static_assert(std::is_base_of_v<brio::EOFError, brio::IncompleteReadError>);
-  static_assert(all_derive_from<brio::OSError, brio::BlockingIOError, brio::ChildProcessError,
-                                brio::ConnectionError, brio::FileExistsError,
-                                brio::FileNotFoundError, brio::InterruptedError,
-                                brio::IsADirectoryError, brio::NotADirectoryError,
-                                brio::PermissionError, brio::ProcessLookupError,
-                                brio::TimeoutError>);
-  static_assert(all_derive_from<brio::ConnectionError, brio::BrokenPipeError,
-                                brio::ConnectionAbortedError, brio::ConnectionRefusedError,
-                                brio::ConnectionResetError>);
+  static_assert(
+      all_derive_from<brio::OSError, brio::BlockingIOError, brio::ChildProcessError,
+                      brio::ConnectionError, brio::FileExistsError, brio::FileNotFoundError,
+                      brio::InterruptedError, brio::IsADirectoryError, brio::NotADirectoryError,
+                      brio::PermissionError, brio::ProcessLookupError, brio::TimeoutError>);
+  static_assert(
+      all_derive_from<brio::ConnectionError, brio::BrokenPipeError, brio::ConnectionAbortedError,
+                      brio::ConnectionRefusedError, brio::ConnectionResetError>);
 }
 
 TEST_CASE("a cancellation without a message says so") {

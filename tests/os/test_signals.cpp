@@ -14,7 +14,7 @@ using brio::Coro;
 
 namespace {
 bool is_default(int number) {
-  struct sigaction current {};
+  struct sigaction current{};
   sigaction(number, nullptr, &current);
   return current.sa_handler == SIG_DFL;
 }

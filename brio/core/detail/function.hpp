@@ -1,4 +1,5 @@
-// A move-only std::function: the standard one refuses move-only closures, and <functional> is heavy.
+// A move-only std::function: the standard one refuses move-only closures, and <functional> is
+// heavy.
 #pragma once
 
 #include <brio/core/config.hpp>

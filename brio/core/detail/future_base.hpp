@@ -136,7 +136,7 @@ protected:
   FutureStatus status_ = FutureStatus::pending;
   bool log_error_ = false;
   bool is_task_ = false;
-  bool taken_ = false;  // a move-only value was moved out
+  bool taken_ = false;          // a move-only value was moved out
   bool awaits_itself_ = false;  // a task that tried to; see FutureWait::begin
   LoopCore* loop_;
   DoneCallback* last_ = nullptr;  // circular list: last_->next_ is the first

@@ -11,11 +11,11 @@ Handle EventLoop::make_handle(F&& function, CallbackOptions options, std::source
   static_assert(!iscoroutine_v<std::invoke_result_t<Fn&>>,
                 "brio: a coroutine function cannot be a callback; use create_task");
   check_closed();
-  return Handle(detail::Ref<detail::HandleState>(new detail::HandleOf<Fn>(
-      std::forward<F>(function), *this,
-      options.context ? detail::ContextSlot(options.context->state())
-                      : detail::ContextSlot::current().copy(),
-      where)));
+  return Handle(detail::Ref<detail::HandleState>(
+      new detail::HandleOf<Fn>(std::forward<F>(function), *this,
+                               options.context ? detail::ContextSlot(options.context->state())
+                                               : detail::ContextSlot::current().copy(),
+                               where)));
 }
 
 template <class F>
@@ -43,11 +43,11 @@ ThreadSafeHandle EventLoop::call_soon_threadsafe(F&& function, CallbackOptions o
   using Fn = std::decay_t<F>;
   static_assert(!iscoroutine_v<std::invoke_result_t<Fn&>>,
                 "brio: a coroutine function cannot be a callback; use run_coroutine_threadsafe");
-  detail::Ref<detail::PostedState> posted(new detail::PostedOf<Fn>(
-      std::forward<F>(function), *this,
-      options.context ? detail::ContextSlot(options.context->state())
-                      : detail::ContextSlot::current().copy(),
-      where));
+  detail::Ref<detail::PostedState> posted(
+      new detail::PostedOf<Fn>(std::forward<F>(function), *this,
+                               options.context ? detail::ContextSlot(options.context->state())
+                                               : detail::ContextSlot::current().copy(),
+                               where));
   post(*posted);
   return ThreadSafeHandle(std::move(posted));
 }

@@ -7,7 +7,7 @@
 namespace brio {
 class EventLoop;
 class CancelScope;
-}
+}  // namespace brio
 
 namespace brio::detail {
 
@@ -15,10 +15,10 @@ class TaskBase;
 class ContextSlot;
 
 struct ThreadState {
-  EventLoop* running;     // the loop whose run_forever is on this thread's stack
-  TaskBase* task;         // the task whose step runs now
-  ContextSlot* context;   // where the current context lives; null: the thread's own
-  EventLoop* set_loop;    // set_event_loop
+  EventLoop* running;        // the loop whose run_forever is on this thread's stack
+  TaskBase* task;            // the task whose step runs now
+  ContextSlot* context;      // where the current context lives; null: the thread's own
+  EventLoop* set_loop;       // set_event_loop
   CancelScope* spawn_scope;  // the scope that a task made now belongs to (a group's child)
 };
 

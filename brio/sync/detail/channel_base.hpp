@@ -11,11 +11,17 @@ namespace brio {
 
 /// A channel at one moment (trio.MemoryChannelStatistics).
 struct MemoryChannelStatistics {
+  /// Items waiting in the channel.
   std::size_t current_buffer_used;
+  /// How many fit.
   std::size_t max_buffer_size;
+  /// Sending ends that are open.
   std::size_t open_send_channels;
+  /// Receiving ends that are open.
   std::size_t open_receive_channels;
+  /// Tasks that wait for room.
   std::size_t tasks_waiting_send;
+  /// Tasks that wait for an item.
   std::size_t tasks_waiting_receive;
 };
 

@@ -1,6 +1,7 @@
 // How tasks wait on a primitive: nodes in the frames of the waiting coroutines, linked first come
 // first served. Where asyncio makes a future, appends it to a deque and awaits it, a WaitNode is
-// linked and suspended; it stays linked until its task runs again, as the future stays in the deque.
+// linked and suspended; it stays linked until its task runs again, as the future stays in the
+// deque.
 #pragma once
 
 #include <brio/core/coro.hpp>
