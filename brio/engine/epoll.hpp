@@ -21,6 +21,7 @@ public:
   [[nodiscard]] bool watching() const noexcept override { return watched_ > 0; }
   void poll(Duration timeout, Sink& sink) override;
   void wake() noexcept override;
+  [[nodiscard]] int descriptor() const noexcept override { return epoll_; }
   void close() noexcept override;
 
 private:
