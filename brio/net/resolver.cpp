@@ -1,13 +1,36 @@
 #include <brio/net/resolver.hpp>
 
 #include <brio/core/loop.hpp>
+#include <brio/exec/run_in_executor.hpp>
+#include <brio/net/list_wait.hpp>
 
 #include <charconv>
+#include <map>
+#include <memory>
 #include <netdb.h>
+#include <tuple>
 
 namespace brio {
 
 namespace {
+
+using Answers = std::vector<net::AddrInfo>;
+
+// A look-up under way and those who wait for it. A cancelled waiter leaves the others alone.
+struct Lookup {
+  detail::WaitList waits;
+  bool done = false;
+  Answers answers;
+  std::exception_ptr error;
+};
+
+using LookupKey = std::tuple<std::optional<std::string>, std::string, int, int, int, int>;
+
+// One per loop: equal look-ups are made once.
+struct Resolver {
+  std::map<LookupKey, std::shared_ptr<Lookup>> under_way;
+};
+
 std::optional<std::uint16_t> numeric_port(const std::string& service) {
   if (service.empty()) return std::uint16_t{0};
   std::uint16_t port = 0;
@@ -16,24 +39,58 @@ std::optional<std::uint16_t> numeric_port(const std::string& service) {
   if (result.ec != std::errc() || result.ptr != end) return std::nullopt;
   return port;
 }
+
+std::shared_ptr<Lookup> begin_lookup(EventLoop& loop, const LookupKey& key,
+                                     const net::AddrInfoHints& hints) {
+  auto lookup = std::make_shared<Lookup>();
+  const Future<Answers> answer = run_in_executor(loop, nullptr, &net::blocking_getaddrinfo,
+                                                 std::get<0>(key), std::get<1>(key), hints);
+  loop.local<Resolver>().under_way[key] = lookup;
+  answer.add_done_callback([lookup, key, &loop](const Future<Answers>& done) {
+    loop.local<Resolver>().under_way.erase(key);
+    lookup->done = true;
+    try {
+      lookup->answers = done.result();
+    } catch (...) {
+      lookup->error = std::current_exception();
+    }
+    lookup->waits.wake_all();
+  });
+  return lookup;
+}
+
 }  // namespace
 
-Coro<std::vector<net::AddrInfo>> getaddrinfo(std::optional<std::string> host, std::string service,
-                                             net::AddrInfoHints hints) {
+Coro<Answers> getaddrinfo(std::optional<std::string> host, std::string service,
+                          net::AddrInfoHints hints) {
   if (host) {
     if (const auto port = numeric_port(service)) {
       if (auto info = net::literal_addrinfo(*host, *port, hints)) {
-        std::vector<net::AddrInfo> answers;
+        Answers answers;
         answers.push_back(*std::move(info));
         co_return answers;
       }
     }
   }
-  co_return net::blocking_getaddrinfo(host, service, hints);
+  EventLoop& loop = get_running_loop();
+  const LookupKey key(host, service, hints.family, hints.type, hints.proto, hints.flags);
+  auto& under_way = loop.local<Resolver>().under_way;
+  const auto found = under_way.find(key);
+  const std::shared_ptr<Lookup> lookup =
+      found != under_way.end() ? found->second : begin_lookup(loop, key, hints);
+  if (!lookup->done) {
+    net::detail::ListWait wait(lookup->waits);
+    co_await wait;
+  }
+  if (lookup->error) std::rethrow_exception(lookup->error);
+  co_return lookup->answers;
 }
 
 Coro<std::pair<std::string, std::string>> getnameinfo(net::SocketAddress address, int flags) {
-  co_return net::blocking_getnameinfo(address, flags);
+  constexpr int numeric = NI_NUMERICHOST | NI_NUMERICSERV;
+  if ((flags & numeric) == numeric) co_return net::blocking_getnameinfo(address, flags);
+  co_return co_await run_in_executor(nullptr, &net::blocking_getnameinfo, std::move(address),
+                                     flags);
 }
 
 }  // namespace brio

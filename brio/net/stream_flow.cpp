@@ -1,35 +1,19 @@
 #include <brio/net/stream_flow.hpp>
 
 #include <brio/core/exceptions.hpp>
+#include <brio/net/list_wait.hpp>
 
+#include <cerrno>
 #include <utility>
 
 namespace brio {
 
 namespace {
 
-// One task in one of the lists.
-class FlowWait : public detail::WaitNode {
-public:
-  explicit FlowWait(detail::WaitList& list) noexcept : list_(&list) {}
-
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> caller) {
-    if (!suspend(caller.promise())) return false;
-    list_->push_back(*this);
-    return true;
-  }
-  void await_resume() {
-    if (linked()) unlink();
-    check();
-  }
-
+struct FlowWait : net::detail::ListWait {
+  using ListWait::ListWait;
   // Set when the connection's loss, not resume_writing, has ended the wait.
   bool lost = false;
-
-private:
-  detail::WaitList* list_;
 };
 
 }  // namespace
