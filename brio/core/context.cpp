@@ -28,7 +28,13 @@ const ContextValue* ContextState::find(std::uint64_t variable) const noexcept {
 
 ContextValue ContextState::set(std::uint64_t variable, ContextValue value) {
   if (!map) map = std::make_shared<ContextMap>();
-  if (map.use_count() > 1) map = std::make_shared<ContextMap>(*map);
+  if (map.use_count() > 1) {
+    map = std::make_shared<ContextMap>(*map);
+  } else {
+    // Another thread may have read the map and given up its share just now. use_count() orders
+    // nothing; giving back a reference of our own puts this write after those reads.
+    std::shared_ptr<const ContextMap>(map).reset();
+  }
   const auto at = position(*map, variable);
   const bool known = at != map->entries.end() && at->first == variable;
   ContextValue old = known ? at->second : ContextValue();
