@@ -8,9 +8,10 @@ Bridge::Bridge(EventLoop& loop, FutureBase& future)
     : PostedState(loop, {}, future.where()),
       loop_(&loop),
       inbox_(loop.inbox()),
-      future_(&future),
-      list_(&loop.local<List>()),
-      next_(list_->first) {
+      future_(&future) {
+  if (loop.get_debug()) loop.check_thread();
+  list_ = &loop.local<List>();
+  next_ = list_->first;
   if (next_) next_->previous_ = this;
   list_->first = this;
   ref();

@@ -36,12 +36,8 @@ void join_all() noexcept {
     pools = registry().pools;
   }
   for (const auto& pool : pools) {
-    try {
-      pool->finish_and_join();
-    } catch (...) {
-      // exit() was called in one of its threads: that thread cannot wait for itself.
+    if (!pool->finish_and_join())
       log(LogLevel::warning, "brio.concurrent", "the process exits from a thread of a pool");
-    }
   }
 }
 
@@ -67,18 +63,21 @@ Registry& registry() {
 }  // namespace
 
 void PoolRegistry::add(std::shared_ptr<PoolOfThreads> pool) {
+  const std::lock_guard lock(registry().mutex);
+  if (at_exit.load())
+    throw RuntimeError("cannot schedule new futures after process exit has begun");
+  Pools& pools = registry().pools;
+  if (std::find(pools.begin(), pools.end(), pool) == pools.end()) pools.push_back(std::move(pool));
+}
+
+void PoolRegistry::join_ended() {
   Pools ended;
   {
     const std::lock_guard lock(registry().mutex);
-    if (at_exit.load())
-      throw RuntimeError("cannot schedule new futures after process exit has begun");
-    Pools& pools = registry().pools;
-    for (const auto& other : pools)
-      if (other->threads_ended()) ended.push_back(other);
-    if (std::find(pools.begin(), pools.end(), pool) == pools.end())
-      pools.push_back(std::move(pool));
+    for (const auto& pool : registry().pools)
+      if (pool->threads_ended()) ended.push_back(pool);
   }
-  for (const auto& other : ended) other->finish_and_join();
+  for (const auto& pool : ended) pool->finish_and_join();
 }
 
 void PoolRegistry::remove(const PoolOfThreads& pool) noexcept {

@@ -76,7 +76,7 @@ public:
   [[nodiscard]] bool threads_ended() const noexcept override {
     return ended_.load(std::memory_order_acquire);
   }
-  void finish_and_join() override { shutdown({}); }
+  bool finish_and_join() override { return !inside() && shutdown({}); }
 
 private:
   void start_thread();
@@ -268,7 +268,9 @@ concurrent::Future<void> ThreadPool::ended() {
 Executor::~Executor() = default;
 
 ThreadPoolExecutor::ThreadPoolExecutor(ThreadPoolOptions options)
-    : pool_(std::make_shared<detail::ThreadPool>(std::move(options))) {}
+    : pool_(std::make_shared<detail::ThreadPool>(std::move(options))) {
+  detail::PoolRegistry::join_ended();
+}
 
 ThreadPoolExecutor::ThreadPoolExecutor(ThreadPoolExecutor&& other) noexcept
     : Executor(std::move(other)), pool_(std::move(other.pool_)) {}

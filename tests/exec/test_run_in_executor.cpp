@@ -95,8 +95,8 @@ TEST_CASE("run_in_executor: cancelling stops a job that has not begun, and only 
   bool ran = false;
   std::atomic<bool> finished{false};
   in_loop([&]() -> Coro<> {
-    ThreadPoolExecutor pool({.max_workers = 1});
     Blocker blocker;
+    ThreadPoolExecutor pool({.max_workers = 1});
     auto running = brio::run_in_executor(&pool, [&] {
       blocker.block();
       finished = true;

@@ -159,8 +159,8 @@ TEST_CASE("thread pool: shutdown finishes what was submitted and refuses more") 
 }
 
 TEST_CASE("thread pool: shutdown can cancel what has not begun") {
-  ThreadPoolExecutor pool({.max_workers = 1});
   Blocker blocker;
+  ThreadPoolExecutor pool({.max_workers = 1});
   const auto running = pool.submit([&] { blocker.block(); return 1; });
   blocker.wait_until_started();
   std::atomic<int> alive{0};
@@ -178,8 +178,8 @@ TEST_CASE("thread pool: shutdown can cancel what has not begun") {
 }
 
 TEST_CASE("thread pool: shutdown waits no longer than it may") {
-  ThreadPoolExecutor pool({.max_workers = 1});
   Blocker blocker;
+  ThreadPoolExecutor pool({.max_workers = 1});
   const auto running = pool.submit([&] { blocker.block(); });
   blocker.wait_until_started();
   CHECK_FALSE(pool.shutdown({.timeout = 0ms}));
@@ -242,6 +242,26 @@ TEST_CASE("thread pool: dropped without a wait, the threads finish on their own"
   CHECK(done == 2);
 }
 
+TEST_CASE("thread pool: pools left behind are joined by and by, also from a last callback") {
+  for (int round = 0; round < 30; ++round) {
+    concurrent::Future<void> ended;
+    const auto made = concurrent::create_future<int>();
+    {
+      ThreadPoolExecutor pool({.max_workers = 2});
+      (void)pool.submit([] {});
+      ended = pool.ended();
+      // In the thread that is about to end, which cannot join itself.
+      ended.add_done_callback([made] {
+        ThreadPoolExecutor other({.max_workers = 1});
+        made.set_result(other.submit(twice, 3).result());
+      });
+      pool.shutdown({.wait = false});
+    }
+    ended.result();
+    CHECK(made.result() == 6);
+  }
+}
+
 TEST_CASE("thread pool: ended() of a pool without threads") {
   ThreadPoolExecutor pool;
   const auto before = pool.ended();
@@ -278,8 +298,8 @@ TEST_CASE("thread pool: callable and arguments are gone before the result is kno
 }
 
 TEST_CASE("thread pool: a cancelled job never runs and its callable is destroyed at once") {
-  ThreadPoolExecutor pool({.max_workers = 1});
   Blocker blocker;
+  ThreadPoolExecutor pool({.max_workers = 1});
   (void)pool.submit([&] { blocker.block(); });
   blocker.wait_until_started();
   std::atomic<int> alive{0};
@@ -324,8 +344,8 @@ TEST_CASE("thread pool: submitted from many threads") {
 
 TEST_CASE("thread pool: someone else sets the result of a running job") {
   const exec_test::LogCapture log;
-  ThreadPoolExecutor pool({.max_workers = 1});
   Blocker blocker;
+  ThreadPoolExecutor pool({.max_workers = 1});
   const auto future = pool.submit([&] { blocker.block(); return 1; });
   blocker.wait_until_started();
   future.set_result(2);
@@ -337,8 +357,8 @@ TEST_CASE("thread pool: someone else sets the result of a running job") {
 }
 
 TEST_CASE("thread pool: a forked child has no threads of it, and says so") {
-  ThreadPoolExecutor pool({.max_workers = 1});
   Blocker blocker;
+  ThreadPoolExecutor pool({.max_workers = 1});
   (void)pool.submit([&] { blocker.block(); });
   blocker.wait_until_started();
   const pid_t child = fork();
