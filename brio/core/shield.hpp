@@ -3,6 +3,7 @@
 
 #include <brio/core/ensure_future.hpp>
 
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -17,11 +18,29 @@ struct LogShielded {
   bool operator==(const LogShielded&) const = default;
 };
 
+/// What the inner future knows of the outer one: nothing once that is gone. The outer holds the
+/// inner; were it so both ways, a pair that is never completed would never be freed.
+class OuterLink {
+public:
+  explicit OuterLink(FutureBase& outer) : outer_(std::make_shared<FutureBase*>(&outer)) {}
+  OuterLink(OuterLink&&) noexcept = default;
+  OuterLink& operator=(OuterLink&&) = delete;
+  ~OuterLink() {
+    if (outer_) *outer_ = nullptr;
+  }
+  [[nodiscard]] std::shared_ptr<FutureBase* const> get() const noexcept { return outer_; }
+
+private:
+  std::shared_ptr<FutureBase*> outer_;
+};
+
 /// Hands what became of the inner future to the outer one.
 template <class T>
 struct FollowInner {
-  Future<T> outer;
+  std::shared_ptr<FutureBase* const> link;
   void operator()(const Future<T>& inner) const {
+    if (!*link) return;
+    const Future<T> outer{Ref<FutureBase>(*link)};
     if (outer.cancelled()) return;
     if (inner.cancelled()) {
       outer.cancel();
@@ -37,15 +56,16 @@ struct FollowInner {
     }
   }
   /// For the call graph.
-  [[nodiscard]] FutureBase* awaiting() const noexcept { return outer.state(); }
+  [[nodiscard]] FutureBase* awaiting() const noexcept { return *link; }
 };
 
 template <class T>
 Future<T> shield_future(const Future<T>& inner, std::source_location where) {
   if (inner.done()) return inner;
   Future<T> outer = inner.get_loop().template create_future<T>(where);
-  const CallbackId inner_id = inner.add_done_callback(FollowInner<T>{outer});
-  outer.add_done_callback([inner, inner_id] {
+  OuterLink link(*outer.state());
+  const CallbackId inner_id = inner.add_done_callback(FollowInner<T>{link.get()});
+  outer.add_done_callback([inner, inner_id, link = std::move(link)] {
     if (inner.done()) return;
     inner.remove_done_callback(inner_id);
     inner.remove_done_callback(LogShielded{});

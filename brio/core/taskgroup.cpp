@@ -37,8 +37,14 @@ public:
     (next_ ? next_->previous_ : group_->last_) = previous_;
     --group_->unfinished_;
   }
-  /// The group goes although the child has not ended (its loop was closed).
-  void orphan() noexcept { group_ = nullptr; }
+  /// The group goes although the child has not ended (its loop was closed). One that is not queued
+  /// goes too: it and its task hold each other.
+  void orphan() noexcept {
+    group_ = nullptr;
+    if (!linked()) return;
+    task_->remove(*this);
+    delete this;
+  }
   [[nodiscard]] FutureBase& task() const noexcept { return *task_; }
   [[nodiscard]] GroupChild* next() const noexcept { return next_; }
 
@@ -53,7 +59,8 @@ private:
 
 TaskGroup::~TaskGroup() {
   leave_scope();
-  for (detail::GroupChild* child = first_; child; child = child->next()) child->orphan();
+  for (detail::GroupChild* child = first_; child;)
+    std::exchange(child, child->next())->orphan();
 }
 
 void TaskGroup::enter() {
