@@ -1,5 +1,6 @@
 // An engine without I/O whose clock is virtual: time moves only when nothing is ready, and then
-// to the earliest timer (SPEC.md §3).
+// to the earliest timer (SPEC.md §3). Not brio/testing's: what judges the library should lean on as
+// little of it as possible.
 #pragma once
 
 #include <brio/core/engine.hpp>

@@ -54,7 +54,8 @@ Gathering gathering(const Future<T>& future) {
 /// gather(…) or gather(return_exceptions, …).
 template <class... Args>
 Gathering start(bool outcomes, Args&&... args) {
-  if (outcomes) return gathering(brio::gather(brio::return_exceptions, std::forward<Args>(args)...));
+  if (outcomes)
+    return gathering(brio::gather(brio::return_exceptions, std::forward<Args>(args)...));
   return gathering(brio::gather(std::forward<Args>(args)...));
 }
 
@@ -89,9 +90,8 @@ Gathering start_gather(Run& run, const Json& items, bool outcomes) {
   if (items.size() == 2) {
     Item first = typed_item(run, items[0]);
     Item second = typed_item(run, items[1]);
-    return std::visit(
-        [&](auto& a, auto& b) { return start(outcomes, std::move(a), std::move(b)); }, first,
-        second);
+    return std::visit([&](auto& a, auto& b) { return start(outcomes, std::move(a), std::move(b)); },
+                      first, second);
   }
   if (all_coroutines(items)) return start(outcomes, make_coroutines(run, items));
   return start(outcomes, futures_of(run, items));

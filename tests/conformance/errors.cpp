@@ -17,12 +17,18 @@ struct ClassAndBase {
   std::string_view name, base;
 };
 constexpr std::array hierarchy{
-    ClassAndBase{"CancelledError", "BaseException"}, ClassAndBase{"Exception", "BaseException"},
-    ClassAndBase{"ValueError", "Exception"},         ClassAndBase{"KeyError", "Exception"},
-    ClassAndBase{"RuntimeError", "Exception"},       ClassAndBase{"TimeoutError", "Exception"},
-    ClassAndBase{"InvalidStateError", "Exception"},  ClassAndBase{"QueueEmpty", "Exception"},
-    ClassAndBase{"QueueFull", "Exception"},          ClassAndBase{"QueueShutDown", "Exception"},
-    ClassAndBase{"StopAsyncIteration", "Exception"}, ClassAndBase{"ExceptionGroup", "Exception"},
+    ClassAndBase{"CancelledError", "BaseException"},
+    ClassAndBase{"Exception", "BaseException"},
+    ClassAndBase{"ValueError", "Exception"},
+    ClassAndBase{"KeyError", "Exception"},
+    ClassAndBase{"RuntimeError", "Exception"},
+    ClassAndBase{"TimeoutError", "Exception"},
+    ClassAndBase{"InvalidStateError", "Exception"},
+    ClassAndBase{"QueueEmpty", "Exception"},
+    ClassAndBase{"QueueFull", "Exception"},
+    ClassAndBase{"QueueShutDown", "Exception"},
+    ClassAndBase{"StopAsyncIteration", "Exception"},
+    ClassAndBase{"ExceptionGroup", "Exception"},
     ClassAndBase{"BrokenBarrierError", "RuntimeError"},
 };
 

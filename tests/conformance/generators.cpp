@@ -26,9 +26,9 @@ struct Level {
   Kind kind;
   const Json* ops;
   std::size_t next = 0;
-  std::int64_t left = 0;         // of a loop
+  std::int64_t left = 0;            // of a loop
   const Json* statement = nullptr;  // the try
-  Completion before{};           // what the finally block will go on with
+  Completion before{};              // what the finally block will go on with
 };
 
 class Body {
@@ -61,7 +61,8 @@ private:
     if (name == "if") {
       push({Level::Kind::block, test(run_, op[1], frame_) ? &op[2] : &op[3]});
     } else if (name == "loop") {
-      if (op[1].integer() > 0) push({.kind = Level::Kind::loop, .ops = &op[2], .left = op[1].integer()});
+      if (op[1].integer() > 0)
+        push({.kind = Level::Kind::loop, .ops = &op[2], .left = op[1].integer()});
     } else if (name == "try") {
       push({.kind = Level::Kind::try_body, .ops = &op[1], .statement = &op});
     } else {
@@ -78,9 +79,7 @@ private:
       case Level::Kind::block: return;
       case Level::Kind::loop: return leave_loop(level);
       case Level::Kind::try_body: return leave_try(level);
-      case Level::Kind::handler:
-        frame_.handling.pop_back();
-        return start_finally(level);
+      case Level::Kind::handler: frame_.handling.pop_back(); return start_finally(level);
       case Level::Kind::finally:
         // An error of the finally block replaces the earlier one.
         if (!state_.error) state_ = std::move(level.before);
@@ -109,9 +108,8 @@ private:
   void start_finally(const Level& level) {
     const Json& ops = (*level.statement)[3];
     if (ops.size() == 0) return;
-    push({.kind = Level::Kind::finally,
-          .ops = &ops,
-          .before = std::exchange(state_, Completion())});
+    push(
+        {.kind = Level::Kind::finally, .ops = &ops, .before = std::exchange(state_, Completion())});
   }
 
   Run& run_;
@@ -183,8 +181,7 @@ Coro<Value> athrow(Call& c) {
   const bool had_finished = target->progress->finished;
   // One that has not begun ends without running.
   if (!target->progress->started) target->progress->finished = true;
-  std::optional<Value> value =
-      co_await target->object.athrow(make_error(c.name(1), c.message(2)));
+  std::optional<Value> value = co_await target->object.athrow(make_error(c.name(1), c.message(2)));
   co_return had_finished ? none : value_or_stop(std::move(value));
 }
 

@@ -85,8 +85,7 @@ bool run_plain(Run& run, const Json& op, const Frame& frame, Code& code) {
   const std::string& name = op[0].string();
   if (name == "log") {
     std::string line = "log";
-    for (std::size_t i = 1; i < op.size(); ++i)
-      line += " " + run.text(evaluate(run, op[i], frame));
+    for (std::size_t i = 1; i < op.size(); ++i) line += " " + run.text(evaluate(run, op[i], frame));
     run.log(line);
   } else if (name == "set") {
     run.set_variable(op[1].string(), evaluate(run, op[2], frame));
@@ -100,8 +99,8 @@ bool run_plain(Run& run, const Json& op, const Frame& frame, Code& code) {
       if (frame.handling.empty()) throw BadProgram("raise outside of a handler");
       std::rethrow_exception(frame.handling.back());
     }
-    std::rethrow_exception(make_error(
-        op[1].string(), op[2].is_null() ? std::nullopt : std::optional(op[2].string())));
+    std::rethrow_exception(
+        make_error(op[1].string(), op[2].is_null() ? std::nullopt : std::optional(op[2].string())));
   } else {
     return false;
   }

@@ -30,8 +30,7 @@ struct Code {
 [[nodiscard]] Value evaluate(Run& run, const Json& expression, const Frame& frame);
 /// The answer to a question about a slot ("done", "is_set", …); false for an empty slot, nothing if
 /// `kind` is no such question.
-[[nodiscard]] std::optional<bool> query(const Run& run, const std::string& kind,
-                                        const Json& slot);
+[[nodiscard]] std::optional<bool> query(const Run& run, const std::string& kind, const Json& slot);
 [[nodiscard]] bool test(Run& run, const Json& condition, const Frame& frame);
 /// The operations of the first handler that takes `error`, or null.
 [[nodiscard]] const Json* find_handler(const Json& handlers, const std::exception_ptr& error);

@@ -30,9 +30,8 @@ Object Run::make_object(const Json& specification) {
   if (kind == "priority_queue") return std::make_shared<brio::PriorityQueue<Value>>(size());
   if (kind == "future") return brio::AnyFuture(loop_->create_future<Value>());
   if (kind == "timeout")
-    return std::make_shared<brio::Timeout>(argument.is_null()
-                                               ? std::nullopt
-                                               : std::optional(at_ms(argument.integer())));
+    return std::make_shared<brio::Timeout>(
+        argument.is_null() ? std::nullopt : std::optional(at_ms(argument.integer())));
   if (kind == "taskgroup") return std::make_shared<brio::TaskGroup>();
   throw BadProgram("unknown kind of object " + kind);
 }

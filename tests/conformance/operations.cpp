@@ -10,9 +10,9 @@ namespace conformance {
 const Operation* find_operation(std::string_view name) {
   static const auto table = [] {
     std::unordered_map<std::string_view, const Operation*> rows;
-    for (const auto part : {task_operations(), callback_operations(), combining_operations(),
-                            scope_operations(), sync_operations(), queue_operations(),
-                            generator_operations()})
+    for (const auto part :
+         {task_operations(), callback_operations(), combining_operations(), scope_operations(),
+          sync_operations(), queue_operations(), generator_operations()})
       for (const Operation& row : part) rows.emplace(row.name, &row);
     return rows;
   }();
@@ -38,9 +38,7 @@ std::string label_of(const Operation& operation, const Call& call) {
       case 'f': label += " " + call.run.format(call.value(i)); break;
       case 'b': label += call.flag(i) ? " True" : " False"; break;
       case 'i': label += " " + item_text(call.argument(i)); break;
-      case 'e':
-        label += " " + format_error(make_error(call.name(i), call.message(i + 1)));
-        break;
+      case 'e': label += " " + format_error(make_error(call.name(i), call.message(i + 1))); break;
       default: throw BadProgram("unknown kind of argument in the table of operations");
     }
   }

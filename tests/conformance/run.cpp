@@ -40,13 +40,11 @@ std::string Run::format(const Value& value) const {
   if (const auto* error = value.get_if<std::exception_ptr>()) return format_error(*error);
   if (const auto* list = value.get_if<List>()) {
     std::string text = "[";
-    for (std::size_t i = 0; i < list->size(); ++i)
-      text += (i > 0 ? ", " : "") + format((*list)[i]);
+    for (std::size_t i = 0; i < list->size(); ++i) text += (i > 0 ? ", " : "") + format((*list)[i]);
     return text + "]";
   }
   if (const auto* future = value.get_if<brio::AnyFuture>()) {
-    if (future->is_task())
-      return "<" + as_task(*future).get_name() + ">";
+    if (future->is_task()) return "<" + as_task(*future).get_name() + ">";
     const auto known = futures_.find(future->state());
     return "<" + (known == futures_.end() ? "?" : known->second.name) + ">";
   }
@@ -203,9 +201,9 @@ brio::AnyTask Run::make_task(brio::TaskRequest& request) {
   } else {
     const bool first = tasks_.empty();
     const bool by_program = first || request.options.name;
-    const std::string base = first          ? "main"
-                             : by_program   ? *request.options.name
-                                            : known->second + "~";
+    const std::string base = first        ? "main"
+                             : by_program ? *request.options.name
+                                          : known->second + "~";
     const int count = ++name_count_[base];
     name = base;
     if (!by_program)
@@ -230,7 +228,8 @@ void Run::on_exception(const brio::ExceptionContext& context) {
     kind = "callback";
   else if (context.message == "unhandled exception during brio::run() shutdown")
     kind = "shutdown " + format(Value(brio::AnyFuture(context.task)));
-  else if (context.message.starts_with("an error occurred during closing of asynchronous generator"))
+  else if (context.message.starts_with(
+               "an error occurred during closing of asynchronous generator"))
     kind = "asyncgen";
   else
     return;  // never retrieved, destroyed but pending: CPython's depend on its collector
@@ -241,9 +240,8 @@ void Run::on_exception(const brio::ExceptionContext& context) {
 brio::LoopPtr Run::make_loop() {
   brio::LoopPtr loop = brio::new_event_loop(std::make_unique<VirtualEngine>(now_));
   loop_ = loop.get();
-  loop->set_exception_handler([this](brio::EventLoop&, const brio::ExceptionContext& context) {
-    on_exception(context);
-  });
+  loop->set_exception_handler(
+      [this](brio::EventLoop&, const brio::ExceptionContext& context) { on_exception(context); });
   loop->set_task_factory(
       [this](brio::EventLoop&, brio::TaskRequest& request) { return make_task(request); });
   loop->set_step_hook([this] { step(); });

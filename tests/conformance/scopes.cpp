@@ -158,8 +158,7 @@ Value tg_spawn(Call& c) {
   brio::TaskOptions options;
   options.name = c.name(1);
   if (c.given(3)) options.context = c.run.slot_as<brio::Context>(c.name(3));
-  const brio::Task<Value> task =
-      group->create_task(c.run.coroutine(c.name(2)), std::move(options));
+  const brio::Task<Value> task = group->create_task(c.run.coroutine(c.name(2)), std::move(options));
   c.run.store(c.name(1), brio::AnyFuture(task));
   return Value(brio::AnyFuture(task));
 }

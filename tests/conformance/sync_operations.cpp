@@ -33,22 +33,27 @@ Coro<Value> acquire_it(Acquirable* object) {
   co_return Value(static_cast<bool>(co_await object->acquire()));
 }
 Coro<Value> acquire(Call& c) {
-  return with_object<Coro<Value>>(c, [](auto& object) -> Coro<Value>
-    requires requires { object.acquire(); }
-  { return acquire_it(&object); });
+  return with_object<Coro<Value>>(
+      c,
+      [](auto& object) -> Coro<Value>
+        requires requires { object.acquire(); }
+      { return acquire_it(&object); });
 }
 
 Value release(Call& c) {
-  with_object<void>(c, [](auto& object)
-    requires requires { object.acquire(); }
-  { object.release(); });
+  with_object<void>(
+      c, [](auto& object)
+        requires requires { object.acquire(); }
+      { object.release(); });
   return none;
 }
 
 Value locked(Call& c) {
-  return with_object<Value>(c, [](auto& object) -> Value
-    requires requires { object.locked(); }
-  { return Value(object.locked()); });
+  return with_object<Value>(
+      c,
+      [](auto& object) -> Value
+        requires requires { object.locked(); }
+      { return Value(object.locked()); });
 }
 
 // ---- events
@@ -100,9 +105,7 @@ std::shared_ptr<brio::Barrier> barrier(const Call& c) {
   return c.run.slot_as<std::shared_ptr<brio::Barrier>>(c.name(0));
 }
 
-Coro<Value> barrier_wait(Call& c) {
-  co_return Value(std::int64_t{co_await barrier(c)->wait()});
-}
+Coro<Value> barrier_wait(Call& c) { co_return Value(std::int64_t{co_await barrier(c)->wait()}); }
 
 Coro<Value> barrier_reset(Call& c) {
   co_await barrier(c)->reset();
@@ -157,9 +160,11 @@ Coro<Value> join_it(Queue* queue) {
 /// Calls `use` with the queue in the slot that argument 0 names.
 template <class R, class Use>
 R with_queue(Call& c, Use use) {
-  return with_object<R>(c, [&use](auto& queue) -> R
-    requires requires { queue.qsize(); }
-  { return use(queue); });
+  return with_object<R>(
+      c,
+      [&use](auto& queue) -> R
+        requires requires { queue.qsize(); }
+      { return use(queue); });
 }
 
 Coro<Value> put(Call& c) {

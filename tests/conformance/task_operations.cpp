@@ -34,8 +34,7 @@ Value spawn(Call& c) {
   brio::TaskOptions options;
   options.name = c.name(0);
   if (c.given(2)) options.context = c.run.slot_as<brio::Context>(c.name(2));
-  const brio::Task<Value> task =
-      brio::create_task(c.run.coroutine(c.name(1)), std::move(options));
+  const brio::Task<Value> task = brio::create_task(c.run.coroutine(c.name(1)), std::move(options));
   c.run.store(c.name(0), AnyFuture(task));
   return Value(AnyFuture(task));
 }
@@ -65,7 +64,9 @@ Value exception(Call& c) {
 }
 
 Value set_result(Call& c) {
-  as_value_future(c.run.future(c.name(0))).set_result(c.value(1));
+  const AnyFuture future = c.run.future(c.name(0));
+  if (!c.run.is_value_future(future)) throw BadProgram("set_result on a gather");
+  as_value_future(future).set_result(c.value(1));
   return none;
 }
 
