@@ -1,0 +1,120 @@
+#include "get/command.hpp"
+
+#include "get/display.hpp"
+#include "get/download.hpp"
+
+#include <brio/core/runner.hpp>
+#include <brio/core/sleep.hpp>
+#include <brio/core/taskgroup.hpp>
+#include <brio/os/signals.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace brio::cli {
+namespace {
+
+Coro<> tick(Display& display) {
+  while (true) {
+    display.tick();
+    co_await sleep(std::chrono::milliseconds(display.is_live() ? 100 : 1000));
+  }
+}
+
+// Takes URLs from the front until none is left.
+Coro<> work(Downloads& shared, const std::vector<std::string>& urls, std::size_t& next) {
+  while (next < urls.size()) co_await download(shared, urls[next++]);
+}
+
+Coro<> download_all(Downloads& shared, const std::vector<std::string>& urls) {
+  std::size_t next = 0;
+  const auto jobs = static_cast<std::size_t>(std::max(shared.options.jobs, 1));
+  const auto all = [&](TaskGroup& group) -> Coro<> {
+    const auto ticker = group.create_task(tick(shared.display));
+    const auto workers = [&](TaskGroup& inner) -> Coro<> {
+      for (std::size_t i = 0; i < std::min(jobs, urls.size()); ++i) {
+        inner.create_task(work(shared, urls, next));
+      }
+      co_return;
+    };
+    auto outcome = co_await as_outcome(task_group(workers));
+    ticker.cancel();
+    outcome.raise();
+  };
+  co_await task_group(all);
+}
+
+Coro<> main_task(const GetOptions& options, Display& display, const ChecksumList* checksums,
+                 const std::vector<std::string>& urls, bool& terminated) {
+  const AnyTask self = current_task();
+  add_signal_handler(SIGTERM, [self, &terminated] {
+    terminated = true;
+    self.cancel();
+  });
+  http::TCPConnectorOptions connector;
+  connector.limit = static_cast<std::size_t>(std::max(options.jobs, 1));
+  http::ClientSessionOptions session_options;
+  session_options.connector = std::make_shared<http::TCPConnector>(std::move(connector));
+  // A download may take its time; a server that is silent may not.
+  session_options.timeout = {.total = std::nullopt,
+                             .connect = std::nullopt,
+                             .sock_connect = options.timeout,
+                             .sock_read = options.timeout};
+  const auto body = [&](http::ClientSession& session) -> Coro<> {
+    RetryPolicy policy;
+    policy.retries = options.retries;
+    const std::string& folder = options.directory;
+    Downloads shared{.options = options,
+                     .session = session,
+                     .display = display,
+                     .names = NameRegistry([&folder](const std::string& name) {
+                       return path_exists(folder + "/" + name);
+                     }),
+                     .policy = policy,
+                     .checksums = checksums};
+    co_await download_all(shared, urls);
+  };
+  co_await http::with_session(std::move(session_options), body);
+}
+
+}  // namespace
+
+int run_get(const GetOptions& options) {
+  // A file that reaches the limit of sizes is an error like another, not the end of the process.
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::optional<ChecksumList> checksums;
+  if (!options.sha256_file.empty()) {
+    checksums = ChecksumList::parse(read_whole_file(options.sha256_file, ChecksumList::max_bytes));
+  }
+  make_directories(options.directory);
+  std::vector<std::string> urls;
+  std::unordered_set<std::string> seen;
+  for (const std::string& url : options.urls) {
+    if (seen.insert(url).second) urls.push_back(url);
+  }
+  Display display({.quiet = options.quiet, .json = options.json}, urls.size());
+  if (urls.size() < options.urls.size()) {
+    display.say(std::to_string(options.urls.size() - urls.size()) +
+                " URLs were given twice and are downloaded once");
+  }
+  bool terminated = false;
+  try {
+    run(main_task(options, display, checksums ? &*checksums : nullptr, urls, terminated));
+  } catch (const KeyboardInterrupt&) {
+    display.summary(true);
+    return 128 + SIGINT;
+  } catch (const CancelledError&) {
+    if (!terminated) throw;
+    display.summary(true);
+    return 128 + SIGTERM;
+  }
+  display.summary(false);
+  return display.failed() == 0 ? 0 : 1;
+}
+
+}  // namespace brio::cli

@@ -1,0 +1,37 @@
+// One URL to one file: requests, resuming, retries, checks and the name.
+#pragma once
+
+#include "get/checksums.hpp"
+#include "get/display.hpp"
+#include "get/naming.hpp"
+#include "get/options.hpp"
+#include "get/part_file.hpp"
+#include "get/report.hpp"
+#include "get/retry.hpp"
+
+#include <brio/core/coro.hpp>
+#include <brio/http/client.hpp>
+
+#include <optional>
+#include <random>
+#include <string>
+
+namespace brio::cli {
+
+/// What all downloads of a run share. Outlives them.
+struct Downloads {
+  const GetOptions& options;
+  http::ClientSession& session;
+  Display& display;
+  NameRegistry names;
+  RetryPolicy policy;
+  /// Expected sums; null for none.
+  const ChecksumList* checksums = nullptr;
+  std::minstd_rand random{std::random_device{}()};
+};
+
+/// Downloads a URL, with retries. Never throws but for a cancellation, which leaves a part only
+/// where a later run can go on from it.
+Coro<GetResult> download(Downloads& shared, std::string url);
+
+}  // namespace brio::cli
