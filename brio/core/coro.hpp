@@ -143,6 +143,8 @@ public:
       std::rethrow_exception(std::move(error_));
     return std::move(value_);
   }
+  /// The result, when there is one.
+  [[nodiscard]] T& value() noexcept { return value_; }
   std::exception_ptr take_error() noexcept { return std::move(error_); }
 
 private:

@@ -47,7 +47,8 @@ public:
   [[nodiscard]] virtual TimePoint now() = 0;
   /// Replaces the interest in `fd` (level-triggered). Throws OSError if fd cannot be watched.
   virtual void watch(int fd, Interest interest) = 0;
-  /// True while anything is watched: if not, an iteration that has work skips the poll.
+  /// True while anything is watched: if not, an iteration that has work skips the poll. The loop
+  /// asks after each watch().
   [[nodiscard]] virtual bool watching() const noexcept = 0;
   /// Waits until something is ready, a wake() or `timeout`; negative: no timeout; zero: only looks.
   /// Reports what is ready to `sink` in the order that the system gives. May return early.

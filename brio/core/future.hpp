@@ -26,16 +26,20 @@ namespace detail {
 template <class T, class Base>
 class Valued : public Base {
 public:
-  Valued(LoopCore& loop, std::source_location where) : Base(loop, where) {}
-  ~Valued() override {
-    if (has_value_) std::destroy_at(&value_);
-  }
+  template <class... Rest>
+  explicit Valued(LoopCore& loop, std::source_location where, Rest... rest)
+      : Base(loop, where, rest...) {}
   [[nodiscard]] Stored<T>& value() noexcept { return value_; }
   [[nodiscard]] bool has_value() const noexcept { return has_value_; }
   template <class... Args>
   void emplace(Args&&... args) {
     std::construct_at(&value_, std::forward<Args>(args)...);
     has_value_ = true;
+  }
+
+protected:
+  ~Valued() {
+    if (has_value_) std::destroy_at(&value_);
   }
 
 private:
@@ -57,7 +61,11 @@ public:
   }
 
 protected:
-  void destroy() noexcept override { delete this; }
+  ~FutureState() = default;
+  void destroy() noexcept override { destroy_pooled(this); }
+
+private:
+  friend void destroy_pooled<FutureState>(FutureState*) noexcept;
 };
 
 template <class T>
@@ -245,7 +253,7 @@ public:
 template <class T>
 class FutureMover : public FutureWait {
 public:
-  explicit FutureMover(Ref<FutureBase> handle) noexcept : FutureWait(*handle) {}
+  explicit FutureMover(Ref<FutureBase> handle) noexcept : FutureWait(std::move(handle)) {}
   T await_resume() {
     check();
     future_->require_value();

@@ -32,21 +32,21 @@ ErrorKind classify(const std::exception_ptr& error) noexcept {
 
 // ---- FutureBase
 
-FutureBase::~FutureBase() {
+void FutureBase::drop_callbacks() noexcept {
   each_callback([this](DoneCallback& callback) {
     remove(callback);
     callback.drop();
   });
-  loop_->unref();
 }
 
 void FutureBase::run() {}
 
-void FutureBase::last_ref_gone() {
-  if (log_error_ && error_) {
+// The last reference is gone, and with it the error that nobody asked for.
+void FutureBase::report_unretrieved() noexcept {
+  log_error_ = false;
+  if (error_) {
     // The handler may take a handle and keep the future alive.
     refs_ = 1;
-    log_error_ = false;
     ExceptionContext context;
     context.message = std::string(kind()) + " exception was never retrieved";
     context.exception = error_;
@@ -110,9 +110,8 @@ void FutureBase::throw_no_value() {
 
 void FutureBase::throw_invalid_state() const { throw InvalidStateError("invalid state"); }
 
-void FutureBase::require_no_task(const char* operation) const {
-  if (is_task_)
-    throw RuntimeError(std::string("Task does not support ") + operation + " operation");
+void FutureBase::throw_task(const char* operation) const {
+  throw RuntimeError(std::string("Task does not support ") + operation + " operation");
 }
 
 std::exception_ptr FutureBase::make_cancelled_error() {
@@ -148,9 +147,16 @@ void FutureBase::remove(DoneCallback& callback) noexcept {
 }
 
 void FutureBase::queue_callbacks() {
+  if (loop_->debug_) [[unlikely]]
+    loop_->loop().check_thread();
+  DoneCallback* const only = last_;
+  if (only->next_ == only) [[likely]] {
+    last_ = only->next_ = only->previous_ = nullptr;
+    only->on_done(*this);  // and nothing after it: that may have been the last reference
+    return;
+  }
   // on_done only queues, so the list cannot change under us; but a callback may own the last
   // reference to this future, which must see the loop through.
-  if (loop_->debug_) loop_->loop().check_thread();
   Ref<FutureBase> keep(this);
   while (last_) {
     DoneCallback* first = last_->next_;
@@ -210,8 +216,10 @@ bool FutureWait::begin(PromiseBase& promise) {
     // whoever awaits it then gets an error at once.
     refused_ = &future_->core() == &task_->core() ? Refused::itself : Refused::other_loop;
     future_->awaits_itself_ = refused_ == Refused::itself;
-    const bool suspended = task_->suspend(promise, *this);
-    (void)suspended;  // refused waits take no cancellation, so nothing can have come back
+    if (!task_->suspend(promise, *this)) {
+      refused_ = Refused::scope;
+      return false;
+    }
     task_->wake();
     return true;
   }

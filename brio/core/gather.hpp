@@ -127,7 +127,6 @@ public:
   using Result = std::tuple<gathered_t<Outcomes, Ts>...>;
   GatherTuple(LoopCore& loop, std::source_location where)
       : FutureState<Result>(loop, where), GatherCore(*this, Outcomes) {}
-  ~GatherTuple() override = default;
 
   [[nodiscard]] GatherStart start() { return GatherStart(*this, nodes_.data()); }
   bool cancel(const SharedText& message) override {
@@ -135,9 +134,11 @@ public:
   }
 
 protected:
-  void destroy() noexcept override { delete this; }
+  void destroy() noexcept override { destroy_pooled(this); }
 
 private:
+  friend void destroy_pooled<GatherTuple>(GatherTuple*) noexcept;
+  ~GatherTuple() = default;
   void collect() override { collect(std::index_sequence_for<Ts...>()); }
   template <std::size_t... I>
   void collect(std::index_sequence<I...>) {
@@ -158,7 +159,6 @@ public:
         GatherCore(*this, Outcomes),
         nodes_(std::make_unique<ChildNode[]>(count)),
         count_(count) {}
-  ~GatherVector() override = default;
 
   [[nodiscard]] GatherStart start() { return GatherStart(*this, nodes_.get()); }
   bool cancel(const SharedText& message) override {
@@ -166,9 +166,11 @@ public:
   }
 
 protected:
-  void destroy() noexcept override { delete this; }
+  void destroy() noexcept override { destroy_pooled(this); }
 
 private:
+  friend void destroy_pooled<GatherVector>(GatherVector*) noexcept;
+  ~GatherVector() = default;
   void collect() override {
     Result result;
     result.reserve(count_);

@@ -65,10 +65,7 @@ void LoopDeleter::operator()(EventLoop* loop) const noexcept {
   loop->unref();
 }
 
-EventLoop& get_running_loop() {
-  if (!thread_state.running) throw RuntimeError("no running event loop");
-  return *thread_state.running;
-}
+void detail::throw_no_running_loop() { throw RuntimeError("no running event loop"); }
 
 AnyTask current_task() { return AnyTask(thread_state.task); }
 
@@ -85,10 +82,12 @@ AnyTask eager_task_factory(EventLoop&, TaskRequest& request) {
   return request.start();
 }
 
-void EventLoop::check_closed() const {
-  if (closed_) [[unlikely]]
-    throw RuntimeError("Event loop is closed");
+AnyTask EventLoop::run_task_factory(TaskRequest& request) {
+  const std::shared_ptr<TaskFactory> factory = task_factory_;  // which may replace itself
+  return (*factory)(*this, request);
 }
+
+void EventLoop::throw_closed() { throw RuntimeError("Event loop is closed"); }
 
 void EventLoop::check_thread() const {
   if (running_ && thread_ != &thread_state)
@@ -117,6 +116,31 @@ private:
   bool& flag_;
 };
 }  // namespace
+
+BRIO_ALWAYS_INLINE void EventLoop::run_ready(std::size_t count) {
+  for (; count > 0; --count) {
+    ready_.pop()->run();
+    if (interrupted_.load(std::memory_order_relaxed)) [[unlikely]]
+      check_interrupt();
+  }
+}
+
+// The parts that most iterations skip stand apart, so that a switch between tasks pays for none.
+BRIO_ALWAYS_INLINE void EventLoop::iterate(bool may_block) {
+  if (inbox_->pending() || interrupted_.load(std::memory_order_relaxed)) [[unlikely]]
+    look_outside();
+  if (may_block && ready_.empty() && !stopping_)
+    wait_for_work();
+  else if (watching_)
+    engine_->poll(Duration::zero(), *this);
+  if (!timers_.empty()) take_due_timers();
+
+  const std::size_t count = ready_.size();
+  if (debug_ || watched_steps_) [[unlikely]]
+    run_ready_watched(count);
+  else
+    run_ready(count);
+}
 
 void EventLoop::run_forever() {
   check_closed();
@@ -151,45 +175,26 @@ std::optional<Duration> EventLoop::until_due() {
   return std::max(Duration::zero(), Duration(timers_.earliest() - engine_->now()));
 }
 
-void EventLoop::iterate(bool may_block) {
+BRIO_NOINLINE void EventLoop::look_outside() {
   if (inbox_->pending()) take_posted();
-  if (interrupted_.load(std::memory_order_relaxed)) [[unlikely]]
-    check_interrupt();
-
-  const bool idle = may_block && ready_.empty() && !stopping_;
-  if (idle) {
-    Duration timeout(-1);
-    if (!timers_.empty()) {
-      timeout = std::clamp<Duration>(timers_.earliest() - engine_->now(), Duration::zero(),
-                                     std::chrono::hours(24));
-    }
-    if (!inbox_->fall_asleep()) timeout = Duration::zero();
-    engine_->poll(timeout, *this);
-    take_posted();
-    if (interrupted_.load(std::memory_order_relaxed)) [[unlikely]]
-      check_interrupt();
-  } else if (engine_->watching()) {
-    engine_->poll(Duration::zero(), *this);
-  }
-
-  if (!timers_.empty()) {
-    const TimePoint now = engine_->now();
-    while (!timers_.empty() && timers_.earliest() <= now) ready_.push(timers_.pop());
-  }
-
-  const std::size_t count = ready_.size();
-  if (debug_ || watched_steps_) [[unlikely]]
-    run_ready_watched(count);
-  else
-    run_ready(count);
+  if (interrupted_.load(std::memory_order_relaxed)) check_interrupt();
 }
 
-void EventLoop::run_ready(std::size_t count) {
-  for (; count > 0; --count) {
-    ready_.pop()->run();
-    if (interrupted_.load(std::memory_order_relaxed)) [[unlikely]]
-      check_interrupt();
+BRIO_NOINLINE void EventLoop::wait_for_work() {
+  Duration timeout(-1);
+  if (!timers_.empty()) {
+    timeout = std::clamp<Duration>(timers_.earliest() - engine_->now(), Duration::zero(),
+                                   std::chrono::hours(24));
   }
+  if (!inbox_->fall_asleep()) timeout = Duration::zero();
+  engine_->poll(timeout, *this);
+  take_posted();
+  if (interrupted_.load(std::memory_order_relaxed)) check_interrupt();
+}
+
+BRIO_NOINLINE void EventLoop::take_due_timers() {
+  const TimePoint now = engine_->now();
+  while (!timers_.empty() && timers_.earliest() <= now) ready_.push(timers_.pop());
 }
 
 void EventLoop::check_interrupt() {
@@ -328,6 +333,7 @@ void EventLoop::descriptor_ready(int fd, Interest ready) {
 void EventLoop::apply_interest(int fd, const Descriptor& descriptor) {
   engine_->watch(fd, (descriptor.reader ? Interest::read : Interest::none) |
                          (descriptor.writer ? Interest::write : Interest::none));
+  watching_ = engine_->watching();
 }
 
 Handle EventLoop::watch_descriptor(int fd, bool writer, Handle handle) {

@@ -57,11 +57,12 @@ public:
   /// Makes the task. Must be called exactly once.
   AnyTask start() { return make_(); }
 
-private:
-  friend class EventLoop;
+  /// The loop's: `make` makes the task.
   TaskRequest(TaskOptions o, const char* name, const void* address,
               detail::UniqueFunction<AnyTask()> make)
       : options(std::move(o)), function_name_(name), address_(address), make_(std::move(make)) {}
+
+private:
   const char* function_name_;
   const void* address_;
   detail::UniqueFunction<AnyTask()> make_;
@@ -155,6 +156,8 @@ public:
   }
   /// Null if there is none.
   [[nodiscard]] const TaskFactory* get_task_factory() const noexcept { return task_factory_.get(); }
+  /// Has the factory make the task; there must be one.
+  AnyTask run_task_factory(TaskRequest& request);
 
   // ---- errors and debugging
 
@@ -240,7 +243,10 @@ public:
 
   explicit EventLoop(std::unique_ptr<Engine> engine);
   /// Throws RuntimeError if closed.
-  void check_closed() const;
+  void check_closed() const {
+    if (closed_) [[unlikely]]
+      throw_closed();
+  }
   /// Throws RuntimeError in a thread other than the running loop's.
   void check_thread() const;
 
@@ -260,10 +266,12 @@ private:
 
   template <class F>
   Handle make_handle(F&& function, CallbackOptions options, std::source_location where);
-  template <class T>
-  Task<T> start_task(Coro<T> coro, TaskOptions options, std::source_location where);
 
+  [[noreturn]] static void throw_closed();
   void iterate(bool may_block);
+  void look_outside();
+  void wait_for_work();
+  void take_due_timers();
   void check_interrupt();
   void run_ready(std::size_t count);
   void run_ready_watched(std::size_t count);
@@ -283,6 +291,7 @@ private:
   bool stopping_ = false;
   bool running_ = false;
   bool watched_steps_ = false;
+  bool watching_ = false;  // what engine_->watching() said last
   bool executor_shutdown_called_ = false;
   ExecutorShutdown executor_shutdown_ = nullptr;
   void (*interrupt_check_)(void*) = nullptr;
@@ -295,10 +304,23 @@ private:
   std::vector<LocalSlot> locals_;
 };
 
+namespace detail {
+
+/// create_task by reference.
+template <class T>
+Task<T> make_task(EventLoop& loop, Coro<T>& coro, TaskOptions& options, std::source_location where);
+[[noreturn]] BRIO_API void throw_no_running_loop();
+
+}  // namespace detail
+
 // ---- the current loop
 
 /// The loop that runs in this thread. Throws RuntimeError if there is none.
-[[nodiscard]] BRIO_API EventLoop& get_running_loop();
+[[nodiscard]] inline EventLoop& get_running_loop() {
+  if (!detail::thread_state.running) [[unlikely]]
+    detail::throw_no_running_loop();
+  return *detail::thread_state.running;
+}
 /// The same without a throw.
 [[nodiscard]] inline EventLoop* running_loop_or_null() noexcept {
   return detail::thread_state.running;
@@ -325,7 +347,7 @@ using LoopPtr = std::unique_ptr<EventLoop, LoopDeleter>;
 template <class T>
 Task<T> create_task(Coro<T> coro BRIO_CORO_BORROWS, TaskOptions options = {},
                     std::source_location where = std::source_location::current()) {
-  return get_running_loop().create_task(std::move(coro), std::move(options), where);
+  return detail::make_task(get_running_loop(), coro, options, where);
 }
 
 /// The same for another awaitable: `create_task(sleep(1s))`, `create_task(queue.get())`.

@@ -10,12 +10,11 @@ bool Node::live() const noexcept { return true; }
 std::string Node::describe() const { return "<callback>"; }
 
 void ReadyRing::grow() {
-  const std::size_t wider = capacity_ == 0 ? 256 : capacity_ * 2;
-  auto slots = std::make_unique<Node*[]>(wider);
   const std::size_t count = size();
-  for (std::size_t i = 0; i < count; ++i) slots[i] = slots_[(head_ + i) & (capacity_ - 1)];
+  auto slots = std::make_unique<Node*[]>((mask_ + 1) * 2);
+  for (std::size_t i = 0; i < count; ++i) slots[i] = slots_[(head_ + i) & mask_];
   slots_ = std::move(slots);
-  capacity_ = wider;
+  mask_ = mask_ * 2 + 1;
   head_ = 0;
   tail_ = count;
 }

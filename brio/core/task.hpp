@@ -112,24 +112,27 @@ namespace detail {
 template <class T>
 class TaskState : public Valued<T, TaskBase>, public Pooled {
 public:
-  TaskState(LoopCore& loop, std::source_location where) : Valued<T, TaskBase>(loop, where) {}
+  TaskState(LoopCore& loop, std::source_location where, PromiseBase* root = nullptr)
+      : Valued<T, TaskBase>(loop, where, root) {}
   void drive(std::coroutine_handle<CoroPromise<T>> frame) noexcept {
     this->root_ = &frame.promise();
   }
-  void set_context(ContextSlot context) noexcept { this->context_ = std::move(context); }
 
 protected:
+  ~TaskState() = default;
   void take_value() override {
     auto& promise = static_cast<CoroPromise<T>&>(*this->root_);
-    if constexpr (std::is_void_v<T>)
-      this->emplace();
-    else
-      this->emplace(promise.take());
+    if constexpr (!std::is_void_v<T>) this->emplace(std::move(promise.value()));
+    this->root_ = nullptr;
+    std::coroutine_handle<CoroPromise<T>>::from_promise(promise).destroy();
   }
   std::exception_ptr take_error() noexcept override {
     return static_cast<CoroPromise<T>&>(*this->root_).take_error();
   }
-  void destroy() noexcept override { delete this; }
+  void destroy() noexcept override { destroy_pooled(this); }
+
+private:
+  friend void destroy_pooled<TaskState>(TaskState*) noexcept;
 };
 
 /// A task that also owns the callable and the arguments that its coroutine refers to.
@@ -141,13 +144,14 @@ public:
       : TaskState<T>(loop, where),
         function_(std::forward<G>(function)),
         args_(std::forward<As>(args)...) {}
-  ~TaskClosure() override = default;
   BRIO_CORO_WRAPPER Coro<T> call() { return call(std::index_sequence_for<Args...>()); }
 
 protected:
-  void destroy() noexcept override { delete this; }
+  ~TaskClosure() = default;
+  void destroy() noexcept override { destroy_pooled(this); }
 
 private:
+  friend void destroy_pooled<TaskClosure>(TaskClosure*) noexcept;
   template <std::size_t... I>
   BRIO_CORO_WRAPPER Coro<T> call(std::index_sequence<I...>) {
     return std::move(function_)(std::move(std::get<I>(args_))...);

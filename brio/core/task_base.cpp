@@ -8,11 +8,6 @@ namespace brio::detail {
 
 namespace {
 
-std::uint64_t next_task_number() noexcept {
-  static std::atomic<std::uint64_t> next{1};
-  return next.fetch_add(1, std::memory_order_relaxed);
-}
-
 // name_ holds 2·number, or a string's address with the low bit set.
 constexpr std::uint64_t named = 1;
 std::string* name_string(std::uint64_t name) noexcept {
@@ -21,17 +16,17 @@ std::string* name_string(std::uint64_t name) noexcept {
 
 }  // namespace
 
-TaskBase::TaskBase(LoopCore& loop, std::source_location where)
-    : FutureBase(loop, where), scope_(thread_state.spawn_scope), name_(next_task_number() << 1) {
-  is_task_ = true;
-  if (scope_) [[unlikely]]
-    scope_cancelled_ = scope_->effectively_cancelled();
+// A thread takes numbers by the block: the counter is shared by all, and adding to it is dear.
+void TaskBase::take_numbers() noexcept {
+  constexpr std::uint64_t block = 64;
+  static constinit std::atomic<std::uint64_t> next{1};
+  thread_state.next_task_number = next.fetch_add(block, std::memory_order_relaxed);
+  thread_state.task_numbers_end = thread_state.next_task_number + block;
 }
 
-TaskBase::~TaskBase() {
-  if (root_) destroy_frames();
-  if (name_ & named) delete name_string(name_);
-}
+void TaskBase::enter_scope() noexcept { scope_cancelled_ = scope_->effectively_cancelled(); }
+
+void TaskBase::drop_name() noexcept { delete name_string(name_); }
 
 std::string TaskBase::name() const {
   return name_ & named ? *name_string(name_) : "Task-" + std::to_string(name_ >> 1);
@@ -50,25 +45,30 @@ std::string TaskBase::repr() const {
   return text;
 }
 
-void TaskBase::start(bool eager) {
-  if (loop_->debug_) loop_->loop().check_thread();
+void TaskBase::launch(TaskOptions& options) {
+  if (loop_->debug_) [[unlikely]]
+    loop_->loop().check_thread();
+  if (options.name) [[unlikely]]
+    set_name(std::move(*options.name));
+  context_ = options.context ? ContextSlot(options.context->state()) : ContextSlot::current().copy();
   ref();  // the loop's own reference, until the task is done
   listed_ = true;
   previous_task_ = loop_->last_task_;
   (previous_task_ ? previous_task_->next_task_ : loop_->first_task_) = this;
   loop_->last_task_ = this;
-  if (!eager) {
+  if (!options.eager_start.value_or(false) || !loop_->loop().is_running()) [[likely]] {
     loop_->ready(*this);
     return;
   }
   // What the first step creates is its own, not the group's that this task was made for.
   CancelScope* const spawning = std::exchange(thread_state.spawn_scope, nullptr);
-  step();
+  run();
   thread_state.spawn_scope = spawning;
 }
 
 void TaskBase::unlink() noexcept {
-  if (!std::exchange(listed_, false)) return;
+  if (!listed_) return;
+  listed_ = false;
   (previous_task_ ? previous_task_->next_task_ : loop_->first_task_) = next_task_;
   (next_task_ ? next_task_->previous_task_ : loop_->last_task_) = previous_task_;
   next_task_ = previous_task_ = nullptr;
@@ -86,19 +86,17 @@ bool TaskBase::cancel(const SharedText& message) {
   return true;
 }
 
-bool TaskBase::suspend_cancelled(Node& node) {
+bool TaskBase::suspend_cancelled(PromiseBase& promise, Node& node) {
   if (scope_cancelled_ && scope_shields_ == 0) {
-    // The coroutine runs on, and may have ended when somebody next asks where the task stands.
-    suspended_ = nullptr;
+    // It runs on, or stays suspended where it was: suspended_ tells that already.
     waiting_on_ = nullptr;
-    suspended_ = nullptr;
     return false;
   }
+  suspended_ = &promise;
+  waiting_on_ = &node;
   if (must_cancel_ && node.cancel_wait(cancel_message_)) must_cancel_ = false;
   return true;
 }
-
-void TaskBase::run() { step(); }
 
 namespace {
 // The task and its context are current for one step; an eager first step runs inside another's.
@@ -122,64 +120,79 @@ private:
 };
 }  // namespace
 
-void TaskBase::step() {
+void TaskBase::run() {
   const Entered entered(*this, context_);
-  if (root_->started_) [[likely]] {
-    std::exchange(suspended_, nullptr)->frame().resume();
+  if (PromiseBase* const at = suspended_) [[likely]] {
+    suspended_ = nullptr;
+    at->frame().resume();
   } else {
-    root_->started_ = true;
-    if (must_cancel_) [[unlikely]] {
-      // Cancelled before its first step: the body never runs, not even to a finally.
-      must_cancel_ = false;
-      destroy_frames();
-      error_ = std::make_exception_ptr(CancelledError(cancel_message_));
-      cancel_message_ = SharedText();
-      const Ref<TaskBase> keep(this);
-      finish(FutureStatus::cancelled);
-      unlink();
-      return;
-    }
-    root_->frame().resume();
+    first_step();
   }
-  if (root_->outcome_ != Outcome_::none) finish_step();
+  // It has suspended again, or it has ended, and then this may go with it.
+  if (!suspended_) finish_step();
+}
+
+void TaskBase::first_step() {
+  root_->started_ = true;
+  if (!must_cancel_) [[likely]] {
+    root_->frame().resume();
+    return;
+  }
+  // Cancelled before its first step: the body never runs, not even to a finally.
+  must_cancel_ = false;
+  destroy_frames();
+  error_ = std::make_exception_ptr(CancelledError(cancel_message_));
+  cancel_message_ = SharedText();
+  finish(FutureStatus::cancelled);
 }
 
 void TaskBase::finish_step() {
-  const Ref<TaskBase> keep(this);
-  if (root_->outcome_ == Outcome_::value) [[likely]] {
-    if (must_cancel_) [[unlikely]] {
-      // It returned in spite of a request that nobody delivered: it ends cancelled.
-      must_cancel_ = false;
-      destroy_frames();
-      finish(FutureStatus::cancelled);
-    } else {
+  if (root_ && root_->outcome_ == Outcome_::value && !must_cancel_) [[likely]] {
+    try {
       take_value();
+    } catch (...) {
+      // The value's own move constructor: it is the task's error, and goes no further.
+      error_ = std::current_exception();
+      log_error_ = true;
       destroy_frames();
-      finish(FutureStatus::finished);
     }
-    unlink();
+    finish(FutureStatus::finished);
+  } else if (!end_otherwise()) {
     return;
   }
-  std::exception_ptr error = take_error();
+  unlink();
+}
+
+bool TaskBase::end_otherwise() {
+  if (!root_) return true;  // cancelled before it began
+  if (root_->outcome_ == Outcome_::none) return false;  // an awaiter that knows no tasks
+  if (root_->outcome_ == Outcome_::value) {
+    // It returned in spite of a request that nobody delivered: it ends cancelled.
+    must_cancel_ = false;
+    destroy_frames();
+    finish(FutureStatus::cancelled);
+    return true;
+  }
+  error_ = take_error();
   destroy_frames();
-  error_ = error;
-  switch (classify(error)) {
+  switch (classify(error_)) {
     case ErrorKind::cancelled:
       cancel_message_ = SharedText();
       finish(FutureStatus::cancelled);
-      unlink();
-      return;
-    case ErrorKind::fatal:
+      break;
+    case ErrorKind::fatal: {
       log_error_ = true;
+      const std::exception_ptr error = error_;
       finish(FutureStatus::finished);
       unlink();
-      std::rethrow_exception(std::move(error));
+      std::rethrow_exception(error);
+    }
     case ErrorKind::ordinary:
       log_error_ = true;
       finish(FutureStatus::finished);
-      unlink();
-      return;
+      break;
   }
+  return true;
 }
 
 // A chain of suspended coroutines is taken apart from the innermost outwards: destroying the

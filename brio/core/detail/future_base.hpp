@@ -17,6 +17,7 @@
 
 namespace brio {
 class CancelScope;
+struct TaskOptions;
 }
 
 namespace brio::detail {
@@ -58,7 +59,11 @@ public:
 
   void ref() noexcept { ++refs_; }
   void unref() noexcept {
-    if (--refs_ == 0) last_ref_gone();
+    if (--refs_ > 0) return;
+    if (log_error_) [[unlikely]]
+      report_unretrieved();
+    else
+      destroy();
   }
   [[nodiscard]] std::uint32_t refs() const noexcept { return refs_; }
 
@@ -117,27 +122,39 @@ public:
     if (done()) [[unlikely]]
       throw_invalid_state();
   }
-  void require_no_task(const char* operation) const;
+  void require_no_task(const char* operation) const {
+    if (is_task_) [[unlikely]]
+      throw_task(operation);
+  }
 
 protected:
-  virtual ~FutureBase();
+  ~FutureBase() {
+    if (last_) [[unlikely]]
+      drop_callbacks();
+    loop_->unref();
+  }
   [[nodiscard]] virtual const char* kind() const noexcept { return "Future"; }
-  /// Frees the most derived object.
+  /// Destroys and frees the most derived object. Each class that can be one defines it.
   virtual void destroy() noexcept = 0;
-  /// status_ has just left pending: queue the callbacks in order.
+  /// Leaves the pending state: queues the callbacks in order.
   void finish(FutureStatus status) {
     status_ = status;
     if (last_) queue_callbacks();
   }
   [[noreturn]] void throw_no_value();
   [[noreturn]] void throw_invalid_state() const;
+  [[noreturn]] void throw_task(const char* operation) const;
 
   std::uint32_t refs_ = 0;
   FutureStatus status_ = FutureStatus::pending;
-  bool log_error_ = false;
-  bool is_task_ = false;
-  bool taken_ = false;          // a move-only value was moved out
-  bool awaits_itself_ = false;  // a task that tried to; see FutureWait::begin
+  bool log_error_ : 1 = false;
+  bool is_task_ : 1 = false;
+  bool taken_ : 1 = false;          // a move-only value was moved out
+  bool awaits_itself_ : 1 = false;  // a task that tried to; see FutureWait::begin
+  // TaskBase's, here because there is room.
+  bool listed_ : 1 = false;
+  bool must_cancel_ : 1 = false;
+  bool scope_cancelled_ : 1 = false;
   LoopCore* loop_;
   DoneCallback* last_ = nullptr;  // circular list: last_->next_ is the first
   std::exception_ptr error_;      // the error, or the CancelledError not yet handed out
@@ -146,14 +163,23 @@ protected:
 
 private:
   friend class FutureWait;
-  void last_ref_gone();
+  void report_unretrieved() noexcept;
+  void drop_callbacks() noexcept;
   void queue_callbacks();
 };
 
 /// The untyped half of a task: a future with a step function.
 class BRIO_API TaskBase : public FutureBase {
 public:
-  TaskBase(LoopCore& loop, std::source_location where);
+  TaskBase(LoopCore& loop, std::source_location where, PromiseBase* root) noexcept
+      : FutureBase(loop, where),
+        scope_(thread_state.spawn_scope),
+        root_(root),
+        name_(next_number() << 1) {
+    is_task_ = true;
+    if (scope_) [[unlikely]]
+      enter_scope();
+  }
 
   bool cancel(const SharedText& message) override;
   [[nodiscard]] std::uint32_t cancelling() const noexcept { return cancel_requests_; }
@@ -167,8 +193,8 @@ public:
   [[nodiscard]] Context context() { return Context(context_.share()); }
   [[nodiscard]] ContextSlot& context_slot() noexcept { return context_; }
 
-  /// Queues the first step, or runs it now (eager).
-  void start(bool eager);
+  /// Gives it name and context, and queues the first step or runs it now (eager).
+  void launch(TaskOptions& options);
   void run() override;  // a step
   /// The loop is closed under an unfinished task: its frames go, innermost first.
   void abandon() noexcept;
@@ -178,10 +204,10 @@ public:
   /// The coroutine `promise`, running in this task, suspends on `node`. False: do not suspend,
   /// a cancelled scope interrupts the wait before it begins.
   [[nodiscard]] bool suspend(PromiseBase& promise, Node& node) {
+    if (must_cancel_ || scope_cancelled_) [[unlikely]]
+      return suspend_cancelled(promise, node);
     suspended_ = &promise;
     waiting_on_ = &node;
-    if (must_cancel_ || scope_cancelled_) [[unlikely]]
-      return suspend_cancelled(node);
     return true;
   }
   /// What the task waited on has ended: resume it in the next iteration.
@@ -196,7 +222,11 @@ public:
     loop_->ready(turn);
   }
   /// A cancellation requested while no wait could take it: true once, and then it is delivered.
-  [[nodiscard]] bool take_must_cancel() noexcept { return std::exchange(must_cancel_, false); }
+  [[nodiscard]] bool take_must_cancel() noexcept {
+    const bool taken = must_cancel_;
+    must_cancel_ = false;
+    return taken;
+  }
   [[nodiscard]] bool must_cancel() const noexcept { return must_cancel_; }
 
   /// A scope was cancelled around this task: end its wait. No request is counted.
@@ -211,28 +241,40 @@ public:
   [[nodiscard]] TaskBase* next_task() const noexcept { return next_task_; }
 
   // The innermost cancel scope that the task is in, and its level-triggered state (CancelScope).
-  CancelScope* scope_ = nullptr;
-  bool scope_cancelled_ = false;
-  // Set while a wait must not be interrupted by a scope (leaving a group, re-acquiring a lock).
-  std::uint16_t scope_shields_ = 0;
+  CancelScope* scope_;
+  using FutureBase::scope_cancelled_;
 
 protected:
-  ~TaskBase() override;
+  ~TaskBase() {
+    if (root_) [[unlikely]]
+      destroy_frames();
+    if (name_ & 1) [[unlikely]]
+      drop_name();
+  }
   [[nodiscard]] const char* kind() const noexcept override { return "Task"; }
-  /// Takes the value out of the root coroutine's promise. Only for a normal end.
+  /// The root coroutine has returned: takes its value and destroys its frame.
   virtual void take_value() = 0;
   /// The error in the root coroutine's promise.
   virtual std::exception_ptr take_error() noexcept = 0;
 
-  PromiseBase* root_ = nullptr;
+  PromiseBase* root_;
   ContextSlot context_;
 
 private:
-  void step();
+  static std::uint64_t next_number() noexcept {
+    if (thread_state.next_task_number == thread_state.task_numbers_end) [[unlikely]]
+      take_numbers();
+    return thread_state.next_task_number++;
+  }
+  static void take_numbers() noexcept;
+  void enter_scope() noexcept;
+  void first_step();
   void finish_step();
-  bool suspend_cancelled(Node& node);
+  bool end_otherwise();
+  bool suspend_cancelled(PromiseBase& promise, Node& node);
   void unlink() noexcept;
   void destroy_frames() noexcept;
+  void drop_name() noexcept;
 
   PromiseBase* suspended_ = nullptr;
   Node* waiting_on_ = nullptr;
@@ -240,8 +282,10 @@ private:
   TaskBase* previous_task_ = nullptr;
   std::uint64_t name_;  // a number, or a pointer to a string with the low bit set
   std::uint32_t cancel_requests_ = 0;
-  bool must_cancel_ = false;
-  bool listed_ = false;
+
+public:
+  // Set while a wait must not be interrupted by a scope (leaving a group, re-acquiring a lock).
+  std::uint16_t scope_shields_ = 0;
 };
 
 /// One wait of one task, on nothing but being woken: what asyncio does with a private future.
@@ -352,6 +396,7 @@ private:
 class BRIO_API FutureWait : public DoneCallback {
 public:
   explicit FutureWait(FutureBase& future) noexcept : future_(&future) { future.ref(); }
+  explicit FutureWait(Ref<FutureBase> future) noexcept : future_(future.release()) {}
   /// Before it is awaited.
   FutureWait(FutureWait&& other) noexcept : future_(std::exchange(other.future_, nullptr)) {}
   FutureWait& operator=(FutureWait&&) = delete;

@@ -60,13 +60,9 @@ Future<T> EventLoop::create_future(std::source_location where) {
 namespace detail {
 
 template <class T>
-Task<T> launch(EventLoop& loop, TaskState<T>& state, TaskOptions& options) {
-  if (options.name) [[unlikely]]
-    state.set_name(std::move(*options.name));
-  state.set_context(options.context ? ContextSlot(options.context->state())
-                                    : ContextSlot::current().copy());
+Task<T> launch(TaskState<T>& state, TaskOptions& options) {
   Task<T> task{Ref<FutureBase>(&state)};
-  state.start(options.eager_start.value_or(false) && loop.is_running());
+  state.launch(options);
   return task;
 }
 
@@ -87,35 +83,38 @@ Task<T> start_closure(EventLoop& loop, TaskOptions options, std::source_location
     return task;
   }
   state.drive(coro.release());
-  return launch(loop, static_cast<TaskState<T>&>(state), options);
+  return launch(static_cast<TaskState<T>&>(state), options);
+}
+
+// When there is a task factory, or something is wrong.
+template <class T>
+BRIO_NOINLINE Task<T> make_task_slowly(EventLoop& loop, Coro<T>& coro, TaskOptions& options,
+                                       std::source_location where) {
+  loop.check_closed();
+  if (!coro.valid()) throw_awaited_twice();
+  const char* name = coro.function_name();
+  const void* address = coro.address();
+  TaskRequest* self = nullptr;
+  TaskRequest request(std::move(options), name, address, [&]() -> AnyTask {
+    return launch(*new TaskState<T>(loop, where, &coro.release().promise()), self->options);
+  });
+  self = &request;
+  return Task<T>(Ref<FutureBase>(loop.run_task_factory(request).state()));
+}
+
+template <class T>
+Task<T> make_task(EventLoop& loop, Coro<T>& coro, TaskOptions& options,
+                  std::source_location where) {
+  if (loop.is_closed() || loop.get_task_factory() || !coro.valid()) [[unlikely]]
+    return make_task_slowly(loop, coro, options, where);
+  return launch(*new TaskState<T>(loop, where, &coro.release().promise()), options);
 }
 
 }  // namespace detail
 
 template <class T>
-Task<T> EventLoop::start_task(Coro<T> coro, TaskOptions options, std::source_location where) {
-  auto* state = new detail::TaskState<T>(*this, where);
-  state->drive(coro.release());
-  return detail::launch(*this, *state, options);
-}
-
-template <class T>
 Task<T> EventLoop::create_task(Coro<T> coro, TaskOptions options, std::source_location where) {
-  check_closed();
-  if (!coro.valid()) [[unlikely]]
-    detail::throw_awaited_twice();
-  if (!task_factory_) [[likely]]
-    return start_task(std::move(coro), std::move(options), where);
-  const char* name = coro.function_name();
-  const void* address = coro.address();
-  TaskRequest* self = nullptr;
-  TaskRequest request(std::move(options), name, address, [&]() -> AnyTask {
-    return start_task(std::move(coro), std::move(self->options), where);
-  });
-  self = &request;
-  const std::shared_ptr<TaskFactory> factory = task_factory_;
-  const AnyTask task = (*factory)(*this, request);
-  return Task<T>(detail::Ref<detail::FutureBase>(task.state()));
+  return detail::make_task(*this, coro, options, where);
 }
 
 namespace detail {

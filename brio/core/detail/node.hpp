@@ -41,23 +41,24 @@ protected:
 /// FIFO of nodes: a power-of-two ring of pointers that grows and never shrinks.
 class ReadyRing {
 public:
+  ReadyRing() : slots_(std::make_unique<Node*[]>(mask_ + 1)) {}
   [[nodiscard]] bool empty() const noexcept { return head_ == tail_; }
   [[nodiscard]] std::size_t size() const noexcept { return tail_ - head_; }
 
   BRIO_ALWAYS_INLINE void push(Node* node) {
-    if (size() == capacity_) [[unlikely]]
+    if (size() > mask_) [[unlikely]]
       grow();
-    slots_[tail_++ & (capacity_ - 1)] = node;
+    slots_[tail_++ & mask_] = node;
   }
-  [[nodiscard]] Node* front() const noexcept { return slots_[head_ & (capacity_ - 1)]; }
-  BRIO_ALWAYS_INLINE Node* pop() noexcept { return slots_[head_++ & (capacity_ - 1)]; }
+  [[nodiscard]] Node* front() const noexcept { return slots_[head_ & mask_]; }
+  BRIO_ALWAYS_INLINE Node* pop() noexcept { return slots_[head_++ & mask_]; }
 
 private:
   BRIO_API void grow();
-  std::unique_ptr<Node*[]> slots_;
-  std::size_t capacity_ = 0;
+  std::size_t mask_ = 255;
   std::size_t head_ = 0;
   std::size_t tail_ = 0;
+  std::unique_ptr<Node*[]> slots_;
 };
 
 }  // namespace brio::detail

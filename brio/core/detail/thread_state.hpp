@@ -4,6 +4,8 @@
 
 #include <brio/core/config.hpp>
 
+#include <cstdint>
+
 namespace brio {
 class EventLoop;
 class CancelScope;
@@ -20,6 +22,9 @@ struct ThreadState {
   ContextSlot* context;      // where the current context lives; null: the thread's own
   EventLoop* set_loop;       // set_event_loop
   CancelScope* spawn_scope;  // the scope that a task made now belongs to (a group's child)
+  // Numbers for the names of tasks, taken from the process's counter a block at a time.
+  std::uint64_t next_task_number;
+  std::uint64_t task_numbers_end;
 };
 
 BRIO_API extern constinit thread_local ThreadState thread_state
