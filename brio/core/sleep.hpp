@@ -15,7 +15,7 @@ namespace detail {
 /// A timer in the awaiting frame, or a bare yield if the delay is not positive. A due timer
 /// takes one turn to wake the task and the task another to resume, as asyncio's timer handle and
 /// future do.
-class [[nodiscard]] SleepAwaiter : public Waiter {
+class [[nodiscard]] BRIO_API SleepAwaiter : public Waiter {
 public:
   explicit SleepAwaiter(Duration delay) noexcept : delay_(delay) {}
   SleepAwaiter(SleepAwaiter&&) noexcept = default;
@@ -32,11 +32,11 @@ public:
   void await_resume() { check(); }
   /// A cancelled sleep leaves the heap at once: if its deadline came before the task's turn, the
   /// ready ring would hold a node of a frame that is gone.
-  BRIO_API bool cancel_wait(const SharedText& message) override;
+  bool cancel_wait(const SharedText& message) override;
 
 private:
-  BRIO_API bool begin(PromiseBase& promise);
-  BRIO_API void disarm() noexcept;
+  bool begin(PromiseBase& promise);
+  void disarm() noexcept;
   Duration delay_;
 };
 

@@ -81,7 +81,13 @@ TEST_CASE("an error in a handler goes to the exception handler and the loop goes
   });
 }
 
-TEST_CASE("the first SIGINT cancels main, and run throws KeyboardInterrupt") {
+// The test framework has handlers of its own; the runner takes SIGINT only from the default.
+struct DefaultSigint {
+  DefaultSigint() { std::signal(SIGINT, SIG_DFL); }
+};
+
+TEST_CASE_FIXTURE(DefaultSigint,
+                  "the first SIGINT cancels main, and run throws KeyboardInterrupt") {
   bool cleaned_up = false;
   CHECK_THROWS_AS(brio::run([&]() -> Coro<> {
                     brio::get_running_loop().call_soon([] { kill(getpid(), SIGINT); });
@@ -95,7 +101,7 @@ TEST_CASE("the first SIGINT cancels main, and run throws KeyboardInterrupt") {
   CHECK(is_default(SIGINT));
 }
 
-TEST_CASE("a main that swallows the cancellation ends normally") {
+TEST_CASE_FIXTURE(DefaultSigint, "a main that swallows the cancellation ends normally") {
   const int value = brio::run([]() -> Coro<int> {
     brio::get_running_loop().call_soon([] { kill(getpid(), SIGINT); });
     const auto outcome = co_await brio::as_outcome(brio::sleep(1h));
@@ -104,7 +110,8 @@ TEST_CASE("a main that swallows the cancellation ends normally") {
   CHECK(value == 3);
 }
 
-TEST_CASE("a second SIGINT throws from run once the current callback has returned") {
+TEST_CASE_FIXTURE(DefaultSigint,
+                  "a second SIGINT throws from run once the current callback has returned") {
   std::vector<std::string> trace;
   CHECK_THROWS_AS(brio::run([&]() -> Coro<> {
                     brio::get_running_loop().call_soon([&] {
