@@ -53,6 +53,11 @@ Arguments parse_arguments(int argc, const char* const* argv) {
   get->add_flag("-q,--quiet", options.quiet, "say nothing but failures");
   get->add_flag("--json", options.json, "a line of JSON per file on standard output");
 
+  for (CLI::Option* option : get->get_options(
+           [](const CLI::Option* o) { return o->get_type_size() > 0 && !o->get_positional(); })) {
+    option->take_last();  // given twice, the last one counts
+  }
+
   Arguments arguments;
   try {
     app.parse(argc, argv);

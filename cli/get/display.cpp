@@ -57,7 +57,8 @@ void Display::say(const std::string& text) {
 }
 
 void Display::write_line(const std::string& text) {
-  write_to(stderr, live_ ? block_.print_above(text) : text + "\n");
+  write_to(stderr, block_.clear() + text + "\n");
+  if (live_) draw();
 }
 
 TotalProgress Display::total() const {
@@ -84,7 +85,10 @@ void Display::tick() {
   const auto now = Clock::now();
   meter_.sample(now, received_);
   for (const auto& transfer : transfers_) transfer->meter.sample(now, transfer->done);
-  if (!live_) return;
+  if (live_) draw();
+}
+
+void Display::draw() {
   winsize size{};
   if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) size.ws_col = 80;
   if (size.ws_row == 0) size.ws_row = 24;

@@ -59,6 +59,7 @@ private:
 
   TotalProgress total() const;
   void write_line(const std::string& text);
+  void draw();
 
   DisplayOptions options_;
   bool live_;

@@ -30,6 +30,9 @@ std::string size_text(double bytes) {
   return fixed(bytes, bytes < 9.95 ? 1 : 0) + " " + units[unit];
 }
 
+// Columns that a file's name gets at least where there is a bar beside it.
+constexpr int shortest_name = 14;
+
 std::string bar(double share, int width) {
   const int inner = width - 2;
   const int full = static_cast<int>(std::lround(std::clamp(share, 0.0, 1.0) * inner));
@@ -126,9 +129,10 @@ std::string render_file(const FileProgress& file, int width) {
   take(format_rate(file.rate), 11);
   take(left, 11);
   std::string drawn;
-  if (measured && room >= 24 + 22) {
-    drawn = "  " + bar(share, 20);
-    room -= 22;
+  if (measured && room >= shortest_name + 2 + 8) {
+    const int columns = std::min(20, room - shortest_name - 2);
+    drawn = "  " + bar(share, columns);
+    room -= columns + 2;
   }
   std::string line = padded(ellipsised(name, room), room) + drawn + tail;
   line.erase(line.find_last_not_of(' ') + 1);
@@ -174,12 +178,6 @@ std::string TerminalBlock::erase() const {
 std::string TerminalBlock::update(const std::vector<std::string>& lines) {
   std::string out = erase();
   lines_ = lines;
-  for (std::size_t i = 0; i < lines_.size(); ++i) out += (i > 0 ? "\n" : "") + lines_[i];
-  return out;
-}
-
-std::string TerminalBlock::print_above(std::string_view text) {
-  std::string out = erase() + std::string(text) + "\n";
   for (std::size_t i = 0; i < lines_.size(); ++i) out += (i > 0 ? "\n" : "") + lines_[i];
   return out;
 }

@@ -79,8 +79,6 @@ class TerminalBlock {
 public:
   /// Replaces the block.
   std::string update(const std::vector<std::string>& lines);
-  /// Prints a line above the block, which is redrawn.
-  std::string print_above(std::string_view text);
   /// Takes the block away.
   std::string clear();
 
