@@ -34,10 +34,11 @@ public:
   void release_for_child() noexcept override { outer_.unref(); }
   [[nodiscard]] FutureBase* waiting_for_children() const noexcept override { return &outer_; }
 
-protected:
-  GatherCore(FutureBase& outer, bool outcomes) : outer_(outer), outcomes_(outcomes) {}
   GatherCore(const GatherCore&) = delete;
   GatherCore& operator=(const GatherCore&) = delete;
+
+protected:
+  GatherCore(FutureBase& outer, bool outcomes) : outer_(outer), outcomes_(outcomes) {}
   ~GatherCore() = default;
 
   /// Cancels every child; true if one took it.
@@ -205,8 +206,10 @@ auto gather_range(std::source_location where, R&& awaitables) {
   using Item = range_value_t<R>;
   using State = GatherVector<Outcomes, future_value_t<Item>>;
   const auto as_future = [](auto&& item) {
+    // The coroutines of a range are consumed, whatever the range is: that is gather's contract.
     if constexpr (iscoroutine_v<Item>)
-      return Ref<FutureBase>(ensure_future(std::move(item)).state());
+      return Ref<FutureBase>(
+          ensure_future(std::move(item)).state());  // NOLINT(bugprone-move-forwarding-reference)
     else
       return Ref<FutureBase>(ensure_future(item).state());
   };

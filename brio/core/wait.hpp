@@ -52,6 +52,7 @@ template <detail::Range R>
 Coro<WaitResult<detail::range_value_t<R>>> wait(R futures, WaitOptions options = {}) {
   using F = detail::range_value_t<R>;
   std::vector<detail::Ref<detail::FutureBase>> states;
+  states.reserve(detail::size_hint(futures));
   for (const F& future : futures) states.emplace_back(future.state());
   if (states.empty()) detail::throw_nothing_to_wait_for();
   detail::remove_repeated(states);

@@ -273,7 +273,7 @@ ThreadPoolExecutor::ThreadPoolExecutor(ThreadPoolOptions options)
 }
 
 ThreadPoolExecutor::ThreadPoolExecutor(ThreadPoolExecutor&& other) noexcept
-    : Executor(std::move(other)), pool_(std::move(other.pool_)) {}
+    : Executor(), pool_(std::move(other.pool_)) {}
 
 ThreadPoolExecutor& ThreadPoolExecutor::operator=(ThreadPoolExecutor&& other) noexcept {
   if (this == &other) return *this;

@@ -133,7 +133,7 @@ std::optional<std::string> extended_value(std::string_view text) {
   if (first == std::string_view::npos) return std::nullopt;
   const std::size_t second = text.find('\'', first + 1);
   if (second == std::string_view::npos) return std::nullopt;
-  const std::string decoded = percent_decode(text.substr(second + 1));
+  std::string decoded = percent_decode(text.substr(second + 1));
   const std::string_view charset = text.substr(0, first);
   if (iequals(charset, "UTF-8")) return decoded;
   if (!iequals(charset, "ISO-8859-1")) return std::nullopt;

@@ -87,7 +87,7 @@ void Headers::extend(const Headers& other) {
   // By index: `other` may be this one.
   const std::size_t count = other.fields_.size();
   fields_.reserve(fields_.size() + count);
-  for (std::size_t i = 0; i < count; ++i) fields_.push_back(Header(other.fields_[i]));
+  for (std::size_t i = 0; i < count; ++i) fields_.emplace_back(other.fields_[i]);
 }
 
 void Headers::update(const Headers& other) {

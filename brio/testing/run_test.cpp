@@ -14,7 +14,7 @@ std::string describe_report(const ExceptionContext& context) {
 }
 
 TestRun::TestRun(TestOptions options)
-    : options_(std::move(options)),
+    : options_(options),
       reports_(std::make_shared<std::vector<std::string>>()),
       runner_({.debug = options_.debug,
                .loop_factory = [clock = options_.clock] { return virtual_loop(clock); },

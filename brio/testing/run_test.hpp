@@ -73,7 +73,7 @@ BRIO_API std::string describe_report(const ExceptionContext& context);
 template <class T>
 T run_test(Coro<T> main, TestOptions options = {},
            std::source_location where = std::source_location::current()) {
-  detail::TestRun test(std::move(options));
+  detail::TestRun test(options);
   if constexpr (std::is_void_v<T>) {
     test.runner().run(std::move(main), std::nullopt, where);
     test.finish();
@@ -89,7 +89,7 @@ template <class F>
 auto run_test(F&& main, TestOptions options = {},
               std::source_location where = std::source_location::current()) {
   std::decay_t<F> function(std::forward<F>(main));
-  return run_test(function(), std::move(options), where);
+  return run_test(function(), options, where);
 }
 
 }  // namespace brio::testing

@@ -46,7 +46,7 @@ Duration detail::unit_from_environment() {
     const char* end = value + std::strlen(value);
     if (std::from_chars(value, end, seconds).ec != std::errc() || !(seconds > 0)) {
       std::fprintf(stderr, "SEM_UNIT is not a number of seconds: %s\n", value);
-      std::exit(2);
+      std::exit(2);  // NOLINT(concurrency-mt-unsafe): before any thread
     }
   }
   return Duration(static_cast<Duration::rep>(seconds * 1e9));
@@ -55,6 +55,7 @@ Duration detail::unit_from_environment() {
 void real_time() noexcept { is_virtual = false; }
 
 LoopPtr new_loop() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): a scenario has no other thread yet
   if (const char* engine = std::getenv("SEM_LOOP")) ::setenv("BRIO_LOOP", engine, 1);
   set_log_hook([](const LogRecord&) {});
   if (!is_virtual) return new_event_loop();
