@@ -149,6 +149,16 @@ void FutureBase::remove(DoneCallback& callback) noexcept {
 void FutureBase::queue_callbacks() {
   if (loop_->debug_) [[unlikely]]
     loop_->loop().check_thread();
+  if (loop_->closed_) [[unlikely]] {
+    // A closed loop runs nothing more: what would be queued is given up at once.
+    const Ref<FutureBase> keep(this);
+    while (last_) {
+      DoneCallback* first = last_->next_;
+      remove(*first);
+      first->drop();
+    }
+    return;
+  }
   DoneCallback* const only = last_;
   if (only->next_ == only) [[likely]] {
     last_ = only->next_ = only->previous_ = nullptr;

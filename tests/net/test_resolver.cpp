@@ -12,16 +12,15 @@ using brio::tests::Trace;
 
 TEST_CASE("resolver: literals are answered at once, without a turn of the loop") {
   Trace ev;
+  bool turned = false;  // outlives the coroutine: the callback comes after its end
   run([&]() -> Coro<> {
-    bool turned = false;
     get_running_loop().call_soon([&] { turned = true; });
     for (const char* host : {"127.0.0.1", "::1"}) {
       const auto answers = co_await brio::getaddrinfo(host, "80", {.type = SOCK_STREAM});
       ev(answers[0].address.to_string().c_str(), answers[0].proto == IPPROTO_TCP);
     }
-    const auto [host, service] =
-        co_await brio::getnameinfo(net::SocketAddress::ip("127.0.0.1", 9),
-                                   NI_NUMERICHOST | NI_NUMERICSERV);
+    const auto [host, service] = co_await brio::getnameinfo(net::SocketAddress::ip("127.0.0.1", 9),
+                                                            NI_NUMERICHOST | NI_NUMERICSERV);
     ev(host.c_str(), service.c_str());
     ev("turned", turned);
   });
@@ -34,8 +33,8 @@ TEST_CASE("resolver: names are looked up off the loop") {
   run([&]() -> Coro<> {
     const auto answers = co_await brio::getaddrinfo("localhost", "80", {.type = SOCK_STREAM});
     for (const auto& answer : answers) found = found || answer.address.is_loopback();
-    const auto none = co_await as_outcome(
-        brio::getaddrinfo("no literal", "80", {.flags = AI_NUMERICHOST}));
+    const auto none =
+        co_await as_outcome(brio::getaddrinfo("no literal", "80", {.flags = AI_NUMERICHOST}));
     error = none.error();
   });
   CHECK(found);
