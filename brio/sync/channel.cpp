@@ -30,22 +30,23 @@ void ChannelEnd::close() {
 
 // ---- the waits
 
-bool ChannelWait::begin(WaitList& line, PromiseBase& promise) {
-  end_->channel().bind("Memory channel");
-  line.push_back(*this);
+bool ChannelWait::begin(PromiseBase& promise) {
+  ChannelBase& channel = end_.channel();
+  channel.bind("Memory channel");
+  (end_.side() == ChannelSide::send ? channel.senders_ : channel.receivers_).push_back(*this);
   return suspend(promise);
 }
 
 void ChannelSendWait::finish() {
-  if (linked()) unlink();
+  leave();
   check();
   if (outcome_ == Outcome::closed) throw ClosedResourceError();
   if (outcome_ == Outcome::gone) throw BrokenResourceError();
 }
 
 bool ChannelReceiveWait::finish() {
-  if (linked()) unlink();
-  ChannelBase& channel = end_->channel();
+  leave();
+  ChannelBase& channel = end_.channel();
   if (interrupted()) {
     if (woken() && outcome_ == Outcome::item) channel.give_back_reservation();
     throw_interrupted();
@@ -60,15 +61,13 @@ bool ChannelReceiveWait::finish() {
 // ---- ChannelBase
 
 void ChannelBase::reserve_for_next() {
-  if (receivers_.wake_next(leaving_)) ++reserved_;
+  if (receivers_.wake_next()) ++reserved_;
 }
 
 void ChannelBase::accept_next() {
-  if (WaitNode* first = senders_.first_pending()) {
-    accept(static_cast<ChannelWait&>(*first));
-    first->unlink();
-    leaving_.push_back(*first);
-    first->wake();
+  if (WaitNode* first = senders_.first_waiting()) {
+    accept(static_cast<ChannelSendWait&>(*first).item());
+    senders_.wake_next();
   }
 }
 
@@ -76,7 +75,7 @@ void ChannelBase::give_back_reservation() {
   --reserved_;
   if (receivers_gone())
     drop_unreserved();
-  else if (!receivers_.empty())
+  else
     reserve_for_next();
 }
 
@@ -86,14 +85,10 @@ void ChannelBase::drop_unreserved() noexcept {
 }
 
 void ChannelBase::wake_users(WaitList& line, const ChannelEnd* end, ChannelWait::Outcome outcome) {
-  WaitNode* next = nullptr;
-  for (WaitNode* at = line.first(); at; at = next) {
-    next = line.after(*at);
+  for (WaitNode* at = line.first_waiting(); at; at = line.after(*at)) {
     auto& wait = static_cast<ChannelWait&>(*at);
-    if (!wait.pending() || (end && wait.end_.get() != end)) continue;
+    if (!wait.pending() || (end && &wait.end_ != end)) continue;
     wait.outcome_ = outcome;
-    wait.unlink();
-    leaving_.push_back(wait);
     wait.wake();
   }
 }
@@ -117,8 +112,8 @@ MemoryChannelStatistics ChannelBase::statistics() const noexcept {
           .max_buffer_size = max_,
           .open_send_channels = open_senders_,
           .open_receive_channels = open_receivers_,
-          .tasks_waiting_send = senders_.count_pending(),
-          .tasks_waiting_receive = receivers_.count_pending()};
+          .tasks_waiting_send = senders_.count_waiting(),
+          .tasks_waiting_receive = receivers_.count_waiting()};
 }
 
 // ---- handles

@@ -46,7 +46,7 @@ public:
   }
 
 protected:
-  void accept(ChannelWait& sender) override;
+  void accept(void* item) override { add(std::move(*static_cast<T*>(item))); }
   void drop_items(std::size_t count) noexcept override { buffer_.truncate(count); }
 
 private:
@@ -55,13 +55,20 @@ private:
 
 /// `co_await sender.send(item)`.
 template <class T>
-class [[nodiscard]] ChannelSend : public ChannelSendWait {
+class [[nodiscard]] ChannelSend {
 public:
-  ChannelSend(Ref<ChannelEnd> end, T item)
-      : ChannelSendWait(std::move(end)), item_(std::move(item)) {}
+  ChannelSend(Ref<ChannelEnd> end, T&& item) : end_(std::move(end)), item_(std::move(item)) {}
+  [[nodiscard]] bool await_ready() noexcept {
+    wait_.reset();
+    return end_->closed() || end_->channel().receivers_gone() || end_->channel().can_send();
+  }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> caller) {
+    return wait_.make(*end_, &item_).begin(caller.promise());
+  }
   void await_resume() {
-    if (waited()) {
-      finish();
+    if (wait_) {
+      wait_->finish();
     } else {
       require_sendable(*end_);
       static_cast<Channel<T>&>(end_->channel()).add(std::move(item_));
@@ -69,25 +76,38 @@ public:
   }
 
 private:
-  friend class Channel<T>;
+  Ref<ChannelEnd> end_;
   T item_;
+  LateWait<ChannelSendWait> wait_;
 };
 
 /// `co_await receiver.next()`.
 template <class T>
-class [[nodiscard]] ChannelNext : public ChannelReceiveWait {
+class [[nodiscard]] ChannelNext {
 public:
-  using ChannelReceiveWait::ChannelReceiveWait;
+  explicit ChannelNext(Ref<ChannelEnd> end) noexcept : end_(std::move(end)) {}
+  [[nodiscard]] bool await_ready() noexcept {
+    wait_.reset();
+    return end_->closed() || end_->channel().can_receive() || end_->channel().senders_gone();
+  }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> caller) {
+    return wait_.make(*end_).begin(caller.promise());
+  }
   std::optional<T> await_resume() {
     auto& channel = static_cast<Channel<T>&>(end_->channel());
-    if (waited()) {
-      if (finish()) return channel.take_reserved();
+    if (wait_) {
+      if (wait_->finish()) return channel.take_reserved();
       return std::nullopt;
     }
     end_->require_open();
     if (channel.can_receive()) return channel.take();
     return std::nullopt;
   }
+
+private:
+  Ref<ChannelEnd> end_;
+  LateWait<ChannelReceiveWait> wait_;
 };
 
 /// `co_await receiver.receive()`.
@@ -101,11 +121,6 @@ public:
     return std::move(*item);
   }
 };
-
-template <class T>
-void Channel<T>::accept(ChannelWait& sender) {
-  add(std::move(static_cast<ChannelSend<T>&>(sender).item_));
-}
 
 /// What both handles can do.
 class BRIO_API ChannelHandle {

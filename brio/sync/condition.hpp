@@ -14,37 +14,47 @@ namespace brio {
 
 namespace detail {
 
-/// `co_await condition.wait()`: first in the condition's list, then in the lock's.
+/// First in the condition's list, then in the lock's.
 ///
 ///   waiting ──notified or cancelled──▶ locking ──the lock is ours──▶ resume
 ///                                      ▲    │
 ///                                      └────┘ cancelled: remembered, and it locks on
-class BRIO_API ConditionWait : public WaitNode {
+class BRIO_API ConditionWait final : public WaitNode {
 public:
   explicit ConditionWait(Condition& condition) noexcept
-      : WaitNode(Resume::turn), condition_(&condition) {}
-  ConditionWait(ConditionWait&& other) noexcept
-      : WaitNode(std::move(other)), condition_(other.condition_) {}
-  ConditionWait& operator=(ConditionWait&&) = delete;
-  ~ConditionWait() override = default;
-
-  [[nodiscard]] bool await_ready() const;
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> caller) {
-    return begin(caller.promise());
-  }
-  bool await_resume();
-
-protected:
-  bool turn() override;
+      : WaitNode(Turn::node), condition_(condition) {}
+  bool begin(PromiseBase& promise);
+  void finish();
+  void run() override;
 
 private:
   enum class Stage : std::uint8_t { waiting, locking };
-  bool begin(PromiseBase& promise);
-  bool lock_again();
-  Condition* condition_;
+  bool turn(PromiseBase& promise);
+  Condition& condition_;
   Stage stage_ = Stage::waiting;
   std::exception_ptr error_;  // the last cancellation
+};
+
+/// `co_await condition.wait()`.
+class [[nodiscard]] ConditionAwaiter {
+public:
+  explicit ConditionAwaiter(Condition& condition) noexcept : condition_(&condition) {}
+  [[nodiscard]] bool await_ready() noexcept {
+    wait_.reset();
+    return false;
+  }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> caller) {
+    return wait_.make(*condition_).begin(caller.promise());
+  }
+  bool await_resume() {
+    wait_->finish();
+    return true;
+  }
+
+private:
+  Condition* condition_;
+  LateWait<ConditionWait> wait_;
 };
 
 }  // namespace detail
@@ -81,7 +91,9 @@ public:
   /// Cancellation: the lock is taken again first, however long that takes and however often the
   /// task is cancelled meanwhile; the last cancellation is then thrown, and a notification that
   /// this wait had got goes to the next. A cancel scope cannot interrupt the second part.
-  [[nodiscard]] detail::ConditionWait wait() noexcept { return detail::ConditionWait(*this); }
+  [[nodiscard]] detail::ConditionAwaiter wait() noexcept {
+    return detail::ConditionAwaiter(*this);
+  }
   /// Waits until `predicate()`, called with the lock held, is true, and gives its value. Does not
   /// suspend if it is true at once. `predicate` is kept by the coroutine; what it refers to must
   /// live until the end.
@@ -116,14 +128,13 @@ private:
       throw_not_locked("cannot notify on un-acquired lock");
   }
   void notify_waiting(std::size_t count) {
-    for (; count > 0 && !waiters_.empty() && waiters_.wake_next(leaving_); --count) {
+    for (; count > 0 && waiters_.wake_next(); --count) {
     }
   }
   [[noreturn]] static void throw_not_locked(const char* text);
 
   Lock* lock_;
   detail::WaitList waiters_;
-  detail::WaitList leaving_;  // notified, and not run since
   detail::Holders holders_;
   Lock own_;
 };

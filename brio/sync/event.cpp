@@ -2,14 +2,14 @@
 
 namespace brio::detail {
 
-bool EventWait::begin(PromiseBase& promise) {
-  event_->bind("Event");
-  event_->waiters_.push_back(*this);
+bool EventWait::begin(Event& event, PromiseBase& promise) {
+  event.bind("Event");
+  event.waiters_.push_back(*this);
   return suspend(promise);
 }
 
 void EventWait::finish() {
-  if (linked()) unlink();
+  leave();
   check();
   if (orphaned() && !woken()) throw_orphaned();
 }

@@ -9,25 +9,30 @@ class Event;
 
 namespace detail {
 
-/// `co_await event.wait()`.
-class BRIO_API EventWait : public WaitNode {
+class BRIO_API EventWait final : public WaitNode {
 public:
-  explicit EventWait(Event& event) noexcept : event_(&event) {}
-  [[nodiscard]] bool await_ready() const noexcept;
+  bool begin(Event& event, PromiseBase& promise);
+  void finish();
+};
+
+/// `co_await event.wait()`.
+class [[nodiscard]] EventAwaiter {
+public:
+  explicit EventAwaiter(Event& event) noexcept : event_(&event) {}
+  [[nodiscard]] bool await_ready() noexcept;
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> caller) {
-    return begin(caller.promise());
+    return wait_.make().begin(*event_, caller.promise());
   }
   bool await_resume() {
-    if (waited()) [[unlikely]]
-      finish();
+    if (wait_) [[unlikely]]
+      wait_->finish();
     return true;
   }
 
 private:
-  bool begin(PromiseBase& promise);
-  void finish();
   Event* event_;
+  LateWait<EventWait> wait_;
 };
 
 }  // namespace detail
@@ -46,13 +51,13 @@ public:
   void set() {
     if (set_) return;
     set_ = true;
-    if (!waiters_.empty()) waiters_.wake_all();
+    waiters_.wake_all();
   }
   /// Takes the flag down; later waits suspend.
   void clear() noexcept { set_ = false; }
   /// Waits until the flag is set; gives true. Does not suspend if it is. Throws RuntimeError if the
   /// event is bound to another loop. Cancellation leaves nothing behind.
-  [[nodiscard]] detail::EventWait wait() noexcept { return detail::EventWait(*this); }
+  [[nodiscard]] detail::EventAwaiter wait() noexcept { return detail::EventAwaiter(*this); }
 
 private:
   friend class detail::EventWait;
@@ -60,6 +65,9 @@ private:
   detail::WaitList waiters_;
 };
 
-inline bool detail::EventWait::await_ready() const noexcept { return event_->is_set(); }
+inline bool detail::EventAwaiter::await_ready() noexcept {
+  wait_.reset();
+  return event_->is_set();
+}
 
 }  // namespace brio

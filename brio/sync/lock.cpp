@@ -11,21 +11,21 @@ void report_bad_release(const char* what) noexcept {
   log(LogLevel::error, "brio", std::string("a scope was left that no longer held: ") + what);
 }
 
-bool LockAcquire::begin(PromiseBase& promise) {
-  lock_->bind("Lock");
-  lock_->waiters_.push_back(*this);
+bool LockWait::begin(PromiseBase& promise) {
+  lock_.bind("Lock");
+  lock_.waiters_.push_back(*this);
   return suspend(promise);
 }
 
-void LockAcquire::finish() {
-  if (linked()) unlink();
+void LockWait::finish() {
+  leave();
   if (interrupted()) {
     // If it was this one's turn, it is the next one's now.
-    if (!orphaned() && !lock_->locked_) lock_->wake_up_first();
+    if (!orphaned() && !lock_.locked_) lock_.wake_up_first();
     throw_interrupted();
   }
   if (orphaned()) throw_orphaned();
-  lock_->locked_ = true;
+  lock_.locked_ = true;
 }
 
 }  // namespace detail

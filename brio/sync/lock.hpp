@@ -13,25 +13,34 @@ namespace detail {
 
 class ConditionWait;
 
+class BRIO_API LockWait final : public WaitNode {
+public:
+  explicit LockWait(Lock& lock) noexcept : lock_(lock) {}
+  bool begin(PromiseBase& promise);
+  void finish();
+
+private:
+  Lock& lock_;
+};
+
 /// `co_await lock.acquire()`.
-class BRIO_API LockAcquire : public WaitNode {
+class [[nodiscard]] LockAcquire {
 public:
   explicit LockAcquire(Lock& lock) noexcept : lock_(&lock) {}
   [[nodiscard]] bool await_ready() noexcept;
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> caller) {
-    return begin(caller.promise());
+    return wait_.make(*lock_).begin(caller.promise());
   }
   bool await_resume() {
-    if (waited()) [[unlikely]]
-      finish();
+    if (wait_) [[unlikely]]
+      wait_->finish();
     return true;
   }
 
 private:
-  bool begin(PromiseBase& promise);
-  void finish();
   Lock* lock_;
+  LateWait<LockWait> wait_;
 };
 
 }  // namespace detail
@@ -74,7 +83,7 @@ public:
   [[nodiscard]] bool locked() const noexcept { return locked_; }
 
 private:
-  friend class detail::LockAcquire;
+  friend class detail::LockWait;
   friend class Condition;
   friend class detail::ConditionWait;
   template <class>
@@ -92,6 +101,9 @@ private:
   detail::Holders holders_;
 };
 
-inline bool detail::LockAcquire::await_ready() noexcept { return lock_->try_acquire(); }
+inline bool detail::LockAcquire::await_ready() noexcept {
+  wait_.reset();
+  return lock_->try_acquire();
+}
 
 }  // namespace brio

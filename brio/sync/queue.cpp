@@ -7,31 +7,32 @@ namespace brio::detail {
 // ---- QueueWait
 
 WaitList& QueueWait::line() const noexcept {
-  return side_ == Side::get ? queue_->getters_ : queue_->putters_;
+  return side_ == QueueSide::get ? queue_.getters_ : queue_.putters_;
 }
 
 bool QueueWait::blocked() const noexcept {
-  return side_ == Side::get ? queue_->empty() : queue_->full();
+  return side_ == QueueSide::get ? queue_.empty() : queue_.full();
 }
 
 bool QueueWait::begin(PromiseBase& promise) {
-  queue_->bind("Queue");
+  queue_.bind("Queue");
   line().push_back(*this);
   return suspend(promise);
 }
 
-bool QueueWait::turn() {
-  if (linked()) unlink();
-  if (orphaned() || interrupted() || !blocked() || queue_->shutdown_) return true;
-  line().push_back(*this);
-  return !wait_on();
+void QueueWait::run() {
+  TaskBase& waiting = *task();
+  leave();
+  if (orphaned() || interrupted() || !blocked() || queue_.shutdown_ ||
+      !wait_on(line(), *waiting.suspended()))
+    waiting.run();
 }
 
 void QueueWait::finish() {
-  if (linked()) unlink();  // refused by a scope: there was no turn
+  leave();  // refused by a scope: there was no turn
   if (interrupted()) {
     // Woken, but it cannot take the call: on to the next.
-    if (!orphaned() && woken() && !blocked()) line().wake_next(queue_->leaving_);
+    if (!orphaned() && woken() && !blocked()) line().wake_next();
     throw_interrupted();
   }
   if (orphaned()) throw_orphaned();
@@ -50,10 +51,8 @@ void QueueBase::shut_down(bool immediate) {
     unfinished_ -= std::min(unfinished_, std::exchange(size_, 0));
     if (unfinished_ == 0) finished_.set();
   }
-  while (getters_.wake_next(leaving_)) {
-  }
-  while (putters_.wake_next(leaving_)) {
-  }
+  getters_.wake_all();
+  putters_.wake_all();
 }
 
 void QueueBase::throw_shut_down() { throw QueueShutDown(); }

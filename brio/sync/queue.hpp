@@ -5,6 +5,7 @@
 #include <brio/sync/event.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -16,38 +17,32 @@ namespace detail {
 
 class QueueBase;
 
-/// The wait of a get or a put. In the queue's line of getters or putters until it is woken or
-/// cancelled; then, to its turn, in the line of those that leave.
-class BRIO_API QueueWait : public WaitNode {
+enum class QueueSide : std::uint8_t { get, put };
+
+/// The wait of a get or a put. Woken, it looks again when it has its turn, and if there is still
+/// nothing to get, or no room, it waits on, at the end of the line.
+class BRIO_API QueueWait final : public WaitNode {
 public:
-  enum class Side : std::uint8_t { get, put };
-  QueueWait(QueueBase& queue, Side side) noexcept
-      : WaitNode(Resume::turn), queue_(&queue), side_(side) {}
-
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> caller) {
-    return begin(caller.promise());
-  }
-
-protected:
-  bool turn() final;
+  QueueWait(QueueBase& queue, QueueSide side) noexcept
+      : WaitNode(Turn::node), side_(side), queue_(queue) {}
+  bool begin(PromiseBase& promise);
+  void run() override;
   /// On resumption: throws if the wait was cancelled, after passing the wake-up on.
   void finish();
-  QueueBase* queue_;
 
 private:
-  bool begin(PromiseBase& promise);
   [[nodiscard]] WaitList& line() const noexcept;
   /// Nothing to get, or no room to put.
   [[nodiscard]] bool blocked() const noexcept;
-  Side side_;
+  QueueSide side_;
+  QueueBase& queue_;
 };
 
 /// `co_await queue.join()`.
-class BRIO_API QueueJoin : public EventWait {
+class [[nodiscard]] QueueJoin : public EventAwaiter {
 public:
-  explicit QueueJoin(Event& finished) noexcept : EventWait(finished) {}
-  void await_resume() { EventWait::await_resume(); }
+  explicit QueueJoin(Event& finished) noexcept : EventAwaiter(finished) {}
+  void await_resume() { EventAwaiter::await_resume(); }
 };
 
 /// All of a queue but its items.
@@ -86,11 +81,11 @@ protected:
     ++size_;
     ++unfinished_;
     finished_.clear();
-    if (!getters_.empty()) getters_.wake_next(leaving_);
+    getters_.wake_next();
   }
   void item_taken() {
     --size_;
-    if (!putters_.empty()) putters_.wake_next(leaving_);
+    putters_.wake_next();
   }
   void require_open() const {
     if (shutdown_) [[unlikely]]
@@ -110,41 +105,55 @@ private:
   bool shutdown_ = false;
   WaitList getters_;
   WaitList putters_;
-  WaitList leaving_;  // woken, and not resumed yet
   Event finished_;    // set while unfinished_ is 0
 };
 
 /// `co_await queue.get()`.
 template <class Q>
-class [[nodiscard]] QueueGet : public QueueWait {
+class [[nodiscard]] QueueGet {
 public:
-  explicit QueueGet(Q& queue) noexcept : QueueWait(queue, Side::get) {}
-  [[nodiscard]] bool await_ready() const noexcept {
+  explicit QueueGet(Q& queue) noexcept : queue_(&queue) {}
+  [[nodiscard]] bool await_ready() noexcept {
+    wait_.reset();
     return !queue_->empty() || queue_->is_shutdown();
   }
-  typename Q::value_type await_resume() {
-    if (waited()) [[unlikely]]
-      finish();
-    return static_cast<Q*>(queue_)->take();
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> caller) {
+    return wait_.make(*queue_, QueueSide::get).begin(caller.promise());
   }
+  typename Q::value_type await_resume() {
+    if (wait_) [[unlikely]]
+      wait_->finish();
+    return queue_->take();
+  }
+
+private:
+  Q* queue_;
+  LateWait<QueueWait> wait_;
 };
 
 /// `co_await queue.put(item)`.
 template <class Q>
-class [[nodiscard]] QueuePut : public QueueWait {
+class [[nodiscard]] QueuePut {
 public:
-  QueuePut(Q& queue, typename Q::value_type item)
-      : QueueWait(queue, Side::put), item_(std::move(item)) {}
-  [[nodiscard]] bool await_ready() const noexcept {
+  QueuePut(Q& queue, typename Q::value_type&& item) : queue_(&queue), item_(std::move(item)) {}
+  [[nodiscard]] bool await_ready() noexcept {
+    wait_.reset();
     return !queue_->full() || queue_->is_shutdown();
   }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> caller) {
+    return wait_.make(*queue_, QueueSide::put).begin(caller.promise());
+  }
   void await_resume() {
-    if (waited()) [[unlikely]]
-      finish();
-    static_cast<Q*>(queue_)->add(std::move(item_));
+    if (wait_) [[unlikely]]
+      wait_->finish();
+    queue_->add(std::move(item_));
   }
 
 private:
+  Q* queue_;
+  LateWait<QueueWait> wait_;
   typename Q::value_type item_;
 };
 

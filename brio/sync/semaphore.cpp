@@ -6,19 +6,19 @@ namespace brio {
 
 namespace detail {
 
-bool SemaphoreAcquire::begin(PromiseBase& promise) {
-  semaphore_->bind("Semaphore");
-  semaphore_->waiters_.push_back(*this);
+bool SemaphoreWait::begin(PromiseBase& promise) {
+  semaphore_.bind("Semaphore");
+  semaphore_.waiters_.push_back(*this);
   return suspend(promise);
 }
 
-void SemaphoreAcquire::finish() {
-  if (linked()) unlink();
+void SemaphoreWait::finish() {
+  leave();
   const bool lost = interrupted();
   if (!orphaned()) {
     // Chosen and cancelled in the same iteration: the permit goes back, and on to the next.
-    if (lost && woken()) ++semaphore_->value_;
-    while (semaphore_->value_ > 0 && semaphore_->wake_up_next()) {
+    if (lost && woken()) ++semaphore_.value_;
+    while (semaphore_.value_ > 0 && semaphore_.wake_up_next()) {
     }
   }
   if (lost) throw_interrupted();

@@ -12,25 +12,34 @@ class Semaphore;
 
 namespace detail {
 
+class BRIO_API SemaphoreWait final : public WaitNode {
+public:
+  explicit SemaphoreWait(Semaphore& semaphore) noexcept : semaphore_(semaphore) {}
+  bool begin(PromiseBase& promise);
+  void finish();
+
+private:
+  Semaphore& semaphore_;
+};
+
 /// `co_await semaphore.acquire()`.
-class BRIO_API SemaphoreAcquire : public WaitNode {
+class [[nodiscard]] SemaphoreAcquire {
 public:
   explicit SemaphoreAcquire(Semaphore& semaphore) noexcept : semaphore_(&semaphore) {}
   [[nodiscard]] bool await_ready() noexcept;
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> caller) {
-    return begin(caller.promise());
+    return wait_.make(*semaphore_).begin(caller.promise());
   }
   bool await_resume() {
-    if (waited()) [[unlikely]]
-      finish();
+    if (wait_) [[unlikely]]
+      wait_->finish();
     return true;
   }
 
 private:
-  bool begin(PromiseBase& promise);
-  void finish();
   Semaphore* semaphore_;
+  LateWait<SemaphoreWait> wait_;
 };
 
 }  // namespace detail
@@ -68,24 +77,23 @@ public:
     if (value_ >= bound_) [[unlikely]]
       throw_released_too_often();
     ++value_;
-    if (!waiters_.empty()) wake_up_next();
+    if (waiters_.has_waiting()) wake_up_next();
   }
   /// Would acquire() suspend? Also true while a permit is free but somebody waits in line.
   [[nodiscard]] bool locked() const noexcept {
-    return value_ == 0 || (!waiters_.empty() && waiters_.any_not_cancelled()) ||
-           (!leaving_.empty() && leaving_.any_not_cancelled());
+    return value_ == 0 || (!waiters_.empty() && waiters_.any_not_cancelled());
   }
 
 protected:
   Semaphore(std::ptrdiff_t value, std::ptrdiff_t bound);
 
 private:
-  friend class detail::SemaphoreAcquire;
+  friend class detail::SemaphoreWait;
   template <class>
   friend class Held;
   // The permit changes hands here; the woken task takes nothing.
   bool wake_up_next() {
-    if (!waiters_.wake_next(leaving_)) return false;
+    if (!waiters_.wake_next()) return false;
     --value_;
     return true;
   }
@@ -94,7 +102,6 @@ private:
   std::ptrdiff_t value_;  // free permits
   std::ptrdiff_t bound_;
   detail::WaitList waiters_;
-  detail::WaitList leaving_;  // given a permit, and not resumed yet
   detail::Holders holders_;
 };
 
@@ -105,6 +112,9 @@ public:
   explicit BoundedSemaphore(std::ptrdiff_t value = 1) : Semaphore(value, value) {}
 };
 
-inline bool detail::SemaphoreAcquire::await_ready() noexcept { return semaphore_->try_acquire(); }
+inline bool detail::SemaphoreAcquire::await_ready() noexcept {
+  wait_.reset();
+  return semaphore_->try_acquire();
+}
 
 }  // namespace brio

@@ -8,28 +8,26 @@ namespace brio::detail {
 
 // ---- WaitNode
 
-void WaitNode::run() {
-  // Nothing may follow: this node lives in a frame of the task.
+// Only those with Turn::node have turns, and they override this.
+void WaitNode::run() { task()->run(); }
+
+bool WaitNode::wait_on(WaitList& line, PromiseBase& promise) {
   TaskBase& waiting = *task();
-  if (turn()) waiting.run();
-}
-
-bool WaitNode::turn() { return true; }
-
-bool WaitNode::wait_on() {
+  // TaskBase::suspend would refuse too, but it takes the coroutine for one that runs.
+  if (waiting.scope_cancelled_ && waiting.scope_shields_ == 0) {
+    state_ = State::interrupted;
+    return false;
+  }
+  line.push_back(*this);
   state_ = State::pending;
-  // suspended() is still the coroutine that this wait began in.
-  if (task()->suspend(*task()->suspended(), *this)) return true;
-  state_ = State::interrupted;
-  if (linked()) unlink();
-  return false;
+  return waiting.suspend(promise, *this);
 }
 
 bool WaitNode::cancel_wait(const SharedText& message) {
   if (state_ != State::pending) return false;
   state_ = State::cancelled;
   message_ = message;
-  if (resume_ == Resume::task)
+  if (turn_ == Turn::task)
     task()->wake();
   else
     task()->wake_through(*this);
@@ -52,38 +50,16 @@ bool WaitList::any_not_cancelled() const noexcept {
   return false;
 }
 
-WaitNode* WaitList::first_pending() const noexcept {
-  WaitNode* at = first();
-  while (at && !at->pending()) at = after(*at);
-  return at;
-}
-
-std::size_t WaitList::count_pending() const noexcept {
+std::size_t WaitList::count_waiting() const noexcept {
   std::size_t count = 0;
-  for (const WaitNode* at = first(); at; at = after(*at))
+  for (const WaitNode* at = waiting_; at; at = after(*at))
     if (at->pending()) ++count;
   return count;
 }
 
-bool WaitList::wake_next(WaitList& leaving) {
-  while (WaitNode* at = first()) {
-    at->unlink();
-    leaving.push_back(*at);
-    if (at->pending()) {
-      at->wake();
-      return true;
-    }
-  }
-  return false;
-}
-
-void WaitList::wake_all() {
-  for (WaitNode* at = first(); at; at = after(*at)) at->wake();
-}
-
 void WaitList::orphan_all() noexcept {
   while (WaitNode* at = first()) {
-    at->unlink();
+    remove(*at);
     at->orphaned_ = true;
   }
 }

@@ -48,6 +48,7 @@ public:
   /// Throws ClosedResourceError if closed.
   void require_open() const;
   [[nodiscard]] ChannelBase& channel() const noexcept { return *channel_; }
+  [[nodiscard]] ChannelSide side() const noexcept { return side_; }
   /// Those who use this end get ClosedResourceError; if it was the last of its side, those on the
   /// other side learn it. Does nothing the second time.
   void close();
@@ -67,16 +68,35 @@ public:
     closed,  // the end was closed under the wait
     gone,    // the other side has closed its last end
   };
-  explicit ChannelWait(Ref<ChannelEnd> end) noexcept : end_(std::move(end)) {}
+  explicit ChannelWait(ChannelEnd& end) noexcept : end_(end) {}
+  bool begin(PromiseBase& promise);
 
 protected:
-  bool begin(WaitList& line, PromiseBase& promise);
-  Ref<ChannelEnd> end_;
+  ChannelEnd& end_;  // the awaiter keeps it
   Outcome outcome_ = Outcome::item;
 
 private:
   friend class ChannelBase;
-  friend class ChannelEnd;
+};
+
+class BRIO_API ChannelSendWait final : public ChannelWait {
+public:
+  /// `item`: what is sent, of the channel's type.
+  ChannelSendWait(ChannelEnd& end, void* item) noexcept : ChannelWait(end), item_(item) {}
+  [[nodiscard]] void* item() const noexcept { return item_; }
+  /// On resumption: returns if a receiver has taken the item, throws otherwise.
+  void finish();
+
+private:
+  void* item_;
+};
+
+class BRIO_API ChannelReceiveWait final : public ChannelWait {
+public:
+  using ChannelWait::ChannelWait;
+  /// On resumption: true if the first item is this task's now, false at the end of the channel;
+  /// throws otherwise.
+  bool finish();
 };
 
 /// Items stay in the buffer until a receiver runs. One that was woken for an item has it reserved,
@@ -93,13 +113,9 @@ public:
   }
 
   /// Is there room, or somebody who waits for an item?
-  [[nodiscard]] bool can_send() const noexcept {
-    return used() < max_ || (!receivers_.empty() && receivers_.first_pending());
-  }
+  [[nodiscard]] bool can_send() noexcept { return used() < max_ || receivers_.first_waiting(); }
   /// Is there an item, in the buffer or with a waiting sender?
-  [[nodiscard]] bool can_receive() const noexcept {
-    return used() > 0 || (!senders_.empty() && senders_.first_pending());
-  }
+  [[nodiscard]] bool can_receive() noexcept { return used() > 0 || senders_.first_waiting(); }
   [[nodiscard]] bool senders_gone() const noexcept { return open_senders_ == 0; }
   [[nodiscard]] bool receivers_gone() const noexcept { return open_receivers_ == 0; }
   [[nodiscard]] MemoryChannelStatistics statistics() const noexcept;
@@ -107,20 +123,20 @@ public:
 protected:
   explicit ChannelBase(std::size_t max_buffer_size) noexcept : max_(max_buffer_size) {}
   virtual ~ChannelBase() = default;
-  /// Moves the item of a waiting sender to the end of the buffer.
-  virtual void accept(ChannelWait& sender) = 0;
+  /// Moves `item`, a waiting sender's, to the end of the buffer.
+  virtual void accept(void* item) = 0;
   /// Drops the newest items until `count` are left.
   virtual void drop_items(std::size_t count) noexcept = 0;
 
   /// After an item was added to the buffer: reserves it for the first waiting receiver.
   void item_added() {
     ++items_;
-    if (!receivers_.empty()) reserve_for_next();
+    if (receivers_.has_waiting()) reserve_for_next();
   }
   /// Before an item is taken by somebody who has none reserved: the first waiting sender gets rid
   /// of its own.
   void before_take() {
-    if (!senders_.empty()) accept_next();
+    if (senders_.has_waiting()) accept_next();
   }
   void item_taken() noexcept { --items_; }
   [[nodiscard]] std::size_t used() const noexcept { return items_ - reserved_; }
@@ -146,40 +162,6 @@ private:
   std::size_t refs_ = 0;
   WaitList senders_;
   WaitList receivers_;
-  WaitList leaving_;  // woken, and not resumed yet
-};
-
-class BRIO_API ChannelSendWait : public ChannelWait {
-public:
-  using ChannelWait::ChannelWait;
-  [[nodiscard]] bool await_ready() const noexcept {
-    return end_->closed() || end_->channel().receivers_gone() || end_->channel().can_send();
-  }
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> caller) {
-    return begin(end_->channel().senders_, caller.promise());
-  }
-
-protected:
-  /// On resumption: returns if a receiver has taken the item, throws otherwise.
-  void finish();
-};
-
-class BRIO_API ChannelReceiveWait : public ChannelWait {
-public:
-  using ChannelWait::ChannelWait;
-  [[nodiscard]] bool await_ready() const noexcept {
-    return end_->closed() || end_->channel().can_receive() || end_->channel().senders_gone();
-  }
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> caller) {
-    return begin(end_->channel().receivers_, caller.promise());
-  }
-
-protected:
-  /// On resumption: true if the first item is this task's now, false at the end of the channel;
-  /// throws otherwise.
-  bool finish();
 };
 
 /// Throw what keeps an end from being used now; return if nothing does.
