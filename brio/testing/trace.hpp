@@ -144,6 +144,12 @@ Coro<Bytes> bytes_of(A awaitable) {
   co_return Bytes{co_await std::move(awaitable)};
 }
 
+/// Awaits something and drops its value, for what has no text: `caught(no_value(open_connection(…)))`.
+template <brio::detail::Awaitable A>
+Coro<> no_value(A awaitable) {
+  (void)co_await std::move(awaitable);
+}
+
 /// A tuple as the list that it is in Python: `ev(as_list(co_await gather(a(), b())))`.
 template <class... Ts>
 [[nodiscard]] std::string as_list(const std::tuple<Ts...>& items) {
@@ -153,6 +159,20 @@ template <class... Ts>
   text.back() = ']';
   return text;
 }
+
+/// Calls a function at the end of the scope, also when an error leaves it: Python's `finally` for
+/// what does not await (brio::try_finally is for what does).
+template <class F>
+class Finally {
+public:
+  explicit Finally(F function) : function_(std::move(function)) {}
+  Finally(const Finally&) = delete;
+  Finally& operator=(const Finally&) = delete;
+  ~Finally() { function_(); }
+
+private:
+  F function_;
+};
 
 /// Blocks the loop's thread for n time units.
 inline void block(double n) {
