@@ -1,5 +1,7 @@
 #include <brio/core/loop.hpp>
 
+#include <memory>
+
 namespace brio::detail {
 
 namespace {
@@ -74,15 +76,22 @@ std::string HandleState::repr() const {
 std::string HandleState::describe() const { return repr(); }
 
 void PostedState::run() {
+  if (refs_.load(std::memory_order_acquire) == 1) [[likely]] {
+    // No handle is left: nobody can cancel this or wait for it, so it takes no atomic operation.
+    const std::unique_ptr<PostedState> self(this);
+    if (!cancelled()) invoke();
+    return;
+  }
   const Ref<PostedState> keep(this, Adopt{});
-  const std::lock_guard lock(running_);
-  // The callable goes here, in the loop's thread: it may hold futures, and the poster's handle may
-  // live on elsewhere.
-  struct Clear {
+  struct End {
     PostedState& self;
-    ~Clear() { self.clear(); }
-  } const clear_at_end{*this};
-  if (cancelled_.load()) return;
+    ~End() { self.end(); }
+  } const at_end{*this};
+  Phase phase = Phase::queued;
+  if (phase_.compare_exchange_strong(phase, Phase::running, std::memory_order_acq_rel)) invoke();
+}
+
+void PostedState::invoke() {
   const ContextSwitch switched(context_);
   guarded([this] { call(); },
           [this](std::exception_ptr error) {
@@ -94,8 +103,24 @@ void PostedState::run() {
           });
 }
 
+void PostedState::end() noexcept {
+  // The callable goes here, in the loop's thread: it may hold futures, and the poster's handle may
+  // live on elsewhere.
+  clear();
+  if (phase_.exchange(Phase::over, std::memory_order_acq_rel) == Phase::awaited)
+    phase_.notify_all();
+}
+
 void PostedState::cancel() {
-  const std::lock_guard lock(running_);
+  Phase phase = Phase::queued;
+  if (!phase_.compare_exchange_strong(phase, Phase::over, std::memory_order_acq_rel) &&
+      thread_state.running != &loop_->loop()) {
+    while (phase == Phase::running || phase == Phase::awaited) {
+      if (phase == Phase::running && !phase_.compare_exchange_weak(phase, Phase::awaited)) continue;
+      phase_.wait(Phase::awaited);
+      phase = phase_.load();
+    }
+  }
   cancelled_.store(true);
 }
 

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <brio/core/context.hpp>
+#include <brio/core/detail/cross_thread.hpp>
 #include <brio/core/detail/frame_pool.hpp>
 #include <brio/core/detail/loop_core.hpp>
 #include <brio/core/detail/ref.hpp>
 
 #include <atomic>
-#include <mutex>
 #include <optional>
 #include <source_location>
 #include <string>
@@ -114,7 +114,8 @@ public:
 namespace detail {
 
 /// A callback posted from another thread; its count is atomic and cancel may meet a running call.
-class BRIO_API PostedState : public Node {
+/// Born with one reference, its maker's.
+class BRIO_API PostedState : public Node, public CrossThread {
 public:
   PostedState(LoopCore& loop, ContextSlot context, std::source_location where)
       : loop_(&loop), context_(std::move(context)), where_(where) {}
@@ -126,12 +127,14 @@ public:
   void unref() noexcept {
     if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
+  /// A second reference while no other thread knows of this: no atomic operation needed.
+  void ref_unshared() noexcept { refs_.store(2, std::memory_order_relaxed); }
   void run() override;
   void drop() noexcept override {
     clear();
     unref();
   }
-  [[nodiscard]] bool live() const noexcept override { return !cancelled_.load(); }
+  [[nodiscard]] bool live() const noexcept override { return !cancelled(); }
   void cancel();
   [[nodiscard]] bool cancelled() const noexcept { return cancelled_.load(); }
   [[nodiscard]] std::string describe() const override;
@@ -143,9 +146,14 @@ protected:
   virtual void clear() noexcept = 0;
 
 private:
-  std::atomic<unsigned> refs_{0};
+  enum class Phase : std::uint8_t { queued, running, awaited, over };  // awaited: running, and
+                                                                       // someone waits for the end
+  void invoke();
+  void end() noexcept;
+
+  std::atomic<unsigned> refs_{1};  // the maker's
+  std::atomic<Phase> phase_{Phase::queued};
   std::atomic<bool> cancelled_{false};
-  std::recursive_mutex running_;  // recursive: a callback may cancel its own handle
   LoopCore* loop_;
   ContextSlot context_;
   std::source_location where_;

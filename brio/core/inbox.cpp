@@ -27,16 +27,12 @@ PostedState* oldest_first(PostedState* newest) noexcept {
 }  // namespace
 
 bool Inbox::post(PostedState& posted) noexcept {
-  posted.ref();
   // Held by whoever finds the loop asleep: it may wake by itself, run the node, and be destroyed
   // while we are on the way to its engine.
   Ref<Inbox> keep;
   PostedState* head = head_.load(std::memory_order_relaxed);
   do {
-    if (head == closed()) {
-      posted.unref();
-      return false;
-    }
+    if (head == closed()) return false;
     if (head == sleeping()) keep = Ref<Inbox>(this);
     posted.next_ = head == sleeping() ? nullptr : head;
   } while (!head_.compare_exchange_weak(head, &posted, std::memory_order_acq_rel,

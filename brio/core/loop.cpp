@@ -293,10 +293,11 @@ void EventLoop::close() {
 
 void EventLoop::post(detail::PostedState& posted) {
   // From the loop's own thread it is a plain call_soon, in order with the others.
+  posted.ref_unshared();
   if (thread_state.running == this) {
-    posted.ref();
     ready_.push(&posted);
   } else if (!inbox_->post(posted)) {
+    posted.unref();
     throw RuntimeError("Event loop is closed");
   }
 }

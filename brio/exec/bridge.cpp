@@ -20,13 +20,12 @@ Bridge::Bridge(EventLoop& loop, FutureBase& future)
 Bridge::~Bridge() = default;
 
 void Bridge::post() noexcept {
-  if (!at_home()) {
-    (void)inbox_->post(*this);
-    return;
-  }
-  // As call_soon_threadsafe from the loop's own thread: in order with call_soon.
   ref();
-  loop_->ready(*this);
+  // As call_soon_threadsafe: from the loop's own thread in order with call_soon.
+  if (at_home())
+    loop_->ready(*this);
+  else if (!inbox_->post(*this))
+    unref();
 }
 
 Ref<FutureBase> Bridge::cut() noexcept {

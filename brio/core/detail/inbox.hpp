@@ -26,9 +26,10 @@ public:
     if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
 
-  /// Any thread: queues `posted` (with a reference) and wakes the loop if it sleeps. FIFO per
-  /// thread. False, and nothing is queued, once the loop is closed. The caller sees to it that the
-  /// inbox lives when this begins; the loop may take it down before this returns.
+  /// Any thread: queues `posted`, for which it takes over one reference, and wakes the loop if it
+  /// sleeps. FIFO per thread. False, and nothing is queued or taken over, once the loop is closed.
+  /// The caller sees to it that the inbox lives when this begins; the loop may take it down before
+  /// this returns.
   [[nodiscard]] bool post(PostedState& posted) noexcept;
 
   /// Does anybody but the loop hold on to it? Then a thread may yet post.

@@ -47,7 +47,8 @@ ThreadSafeHandle EventLoop::call_soon_threadsafe(F&& function, CallbackOptions o
       new detail::PostedOf<Fn>(std::forward<F>(function), *this,
                                options.context ? detail::ContextSlot(options.context->state())
                                                : detail::ContextSlot::current().copy(),
-                               where));
+                               where),
+      detail::Adopt{});
   post(*posted);
   return ThreadSafeHandle(std::move(posted));
 }

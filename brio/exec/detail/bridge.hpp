@@ -93,8 +93,9 @@ private:
 template <class T>
 void chain_to_loop(EventLoop& loop, const concurrent::Future<T>& source,
                    const Future<T>& destination, bool exclusive) {
-  const Ref<PostedState> bridge(new ToLoop<T>(
-      loop, static_cast<FutureState<T>&>(*destination.state()), source, exclusive));
+  const Ref<PostedState> bridge(
+      new ToLoop<T>(loop, static_cast<FutureState<T>&>(*destination.state()), source, exclusive),
+      Adopt{});
   destination.add_done_callback([source](const AnyFuture& done) {
     if (done.cancelled()) source.cancel();
   });
@@ -119,7 +120,7 @@ private:
 template <class T>
 void chain_to_thread(EventLoop& loop, const Task<T>& source,
                      const concurrent::Future<T>& destination) {
-  const Ref<ToTask> bridge(new ToTask(loop, *source.state(), destination));
+  const Ref<ToTask> bridge(new ToTask(loop, *source.state(), destination), Adopt{});
   destination.add_done_callback([bridge](const concurrent::AnyFuture& done) {
     if (done.cancelled()) bridge->cancel_task();
   });
