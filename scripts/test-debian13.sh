@@ -13,8 +13,10 @@ tree=$PWD
 root=${XDG_CACHE_HOME:-$HOME/.cache}/brio/trixie
 compilers=("$@")
 [[ ${#compilers[@]} -gt 0 ]] || compilers=(gcc clang)
-packages=(g++-14 clang lld cmake ninja-build ccache pkg-config python3 doctest-dev libssl-dev
-  zlib1g-dev libboost-dev libidn2-dev openssl curl ca-certificates nginx-light)
+# What the tests need on Debian 12, under the names of Debian 13.
+mapfile -t packages < <(scripts/setup.sh --list test | sed -E \
+  -e 's/^(clang|lld)-19$/\1/' -e 's/^libboost1.81-dev$/libboost-dev/' -e 's/^g\+\+$/g++-14/' \
+  -e '/^(llvm-19|libclang-rt-19-dev)$/d')
 
 mirror() {
   apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' 'Created-By: Packages' |

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Installs brio into a fresh prefix and uses it as a stranger would.
+"""Installs a build of brio into a fresh prefix and uses it as a stranger would.
 
-Checks, for a static or a shared build: a CMake project with find_package(brio COMPONENTS core)
+Checks, be it static or shared: a CMake project with find_package(brio COMPONENTS core)
 builds and runs; so does a compilation with pkg-config's flags; a shared library has its SONAME and
 exports nothing that is not brio's.
 """
@@ -28,25 +28,11 @@ def run(*command, **options):
     return result.stdout
 
 
-def build_and_install(options, prefix):
-    """Installs brio under prefix, from the given build or from one made here."""
-    build = options.build
-    if not build:
-        build = options.work / "brio"
-        run(options.cmake, "-S", ROOT, "-B", build, "-G", "Ninja",
-            f"-DCMAKE_CXX_COMPILER={options.compiler}",
-            f"-DCMAKE_BUILD_TYPE={options.build_type}",
-            f"-DBUILD_SHARED_LIBS={'ON' if options.kind == 'shared' else 'OFF'}",
-            "-DBRIO_BUILD_CLI=OFF")
-        run(options.cmake, "--build", build)
-    run(options.cmake, "--install", build, "--prefix", prefix)
-
-
 def check_find_package(options, prefix):
     build = options.work / "consumer"
     run(options.cmake, "-S", CONSUMER, "-B", build, "-G", "Ninja",
         f"-DCMAKE_CXX_COMPILER={options.compiler}", f"-DCMAKE_PREFIX_PATH={prefix}",
-        f"-DCMAKE_BUILD_TYPE={options.build_type}")
+        f"-DCMAKE_CXX_FLAGS={options.flags}")
     run(options.cmake, "--build", build)
     for program in ("consumer", "everything"):
         print(run(build / program), end="")
@@ -58,11 +44,12 @@ def check_pkg_config(options, prefix, libdir):
         print("SKIPPED: pkg-config is not installed")
         return
     environment = {**os.environ, "PKG_CONFIG_PATH": str(libdir / "pkgconfig")}
+    mine = options.flags.split()
     flags = run("pkg-config", "--cflags", "--libs", "brio-core", env=environment).split()
     program = options.work / "consumer-pc"
     # The newest standard too: public headers must be clean in it.
     for standard in ("c++20", "c++23"):
-        run(options.compiler, f"-std={standard}", CONSUMER / "main.cpp", "-o", program, *flags)
+        run(options.compiler, f"-std={standard}", *mine, CONSUMER / "main.cpp", "-o", program, *flags)
         print(run(program, env={**os.environ, "LD_LIBRARY_PATH": str(libdir)}), end="")
     for file in sorted((libdir / "pkgconfig").glob("brio-*.pc")):
         run("pkg-config", "--print-errors", "--exists", file.stem, env=environment)
@@ -80,7 +67,8 @@ def check_readme(options, prefix, libdir):
     flags = run("pkg-config", "--cflags", "--libs", "brio-net",
                 env={**os.environ, "PKG_CONFIG_PATH": str(libdir / "pkgconfig")}).split()
     binary = options.work / "readme"
-    run(options.compiler, "-std=c++20", "-Wall", "-Wextra", "-Werror", source, "-o", binary, *flags)
+    run(options.compiler, "-std=c++20", "-Wall", "-Wextra", "-Werror",
+        *options.flags.split(), source, "-o", binary, *flags)
     said = run(binary, env={**os.environ, "LD_LIBRARY_PATH": str(libdir)})
     if said != "42\n":
         sys.exit(f"the README's program printed {said!r}")
@@ -117,18 +105,18 @@ def check_shared(libdir, program):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("kind", choices=["static", "shared"])
-    arguments.add_argument("--build", type=pathlib.Path, help="a build of this kind that exists")
+    arguments.add_argument("--build", type=pathlib.Path, required=True, help="a finished build")
     arguments.add_argument("--work", type=pathlib.Path, required=True)
     arguments.add_argument("--cmake", default="cmake")
     arguments.add_argument("--compiler", default="clang++-19")
-    arguments.add_argument("--build-type", default="Debug")
+    arguments.add_argument("--flags", default="", help="what the build's own code was compiled with")
     options = arguments.parse_args()
 
     prefix = options.work / "prefix"
     for leftover in (prefix, options.work / "consumer"):
         shutil.rmtree(leftover, ignore_errors=True)
     options.work.mkdir(parents=True, exist_ok=True)
-    build_and_install(options, prefix)
+    run(options.cmake, "--install", options.build, "--prefix", prefix)
     libdir = next(prefix.rglob("brioConfig.cmake")).parent.parent.parent
     program = check_find_package(options, prefix)
     check_pkg_config(options, prefix, libdir)
