@@ -82,6 +82,21 @@ Coro<> main_task(const GetOptions& options, Display& display, const ChecksumList
   co_await http::with_session(std::move(session_options), body);
 }
 
+std::vector<std::string> without_repetitions(const std::vector<std::string>& given) {
+  std::vector<std::string> urls;
+  std::unordered_set<std::string> seen;
+  for (const std::string& url : given) {
+    std::string key = url;
+    try {
+      key = identity(http::URL(url));
+    } catch (const http::InvalidURL&) {
+      // Its download will say so.
+    }
+    if (seen.insert(std::move(key)).second) urls.push_back(url);
+  }
+  return urls;
+}
+
 }  // namespace
 
 int run_get(const GetOptions& options) {
@@ -92,11 +107,7 @@ int run_get(const GetOptions& options) {
     checksums = ChecksumList::parse(read_whole_file(options.sha256_file, ChecksumList::max_bytes));
   }
   make_directories(options.directory);
-  std::vector<std::string> urls;
-  std::unordered_set<std::string> seen;
-  for (const std::string& url : options.urls) {
-    if (seen.insert(url).second) urls.push_back(url);
-  }
+  const std::vector<std::string> urls = without_repetitions(options.urls);
   Display display({.quiet = options.quiet, .json = options.json}, urls.size());
   if (urls.size() < options.urls.size()) {
     display.say(std::to_string(options.urls.size() - urls.size()) +

@@ -92,7 +92,7 @@ Coro<GetResult> Download::run() {
   if (part_) {
     // Nothing is lost by a second cancellation here: the job in the thread goes on.
     const bool done = outcome.has_value();
-    const bool gone = !done && result_.status >= 400 && result_.status < 500;
+    const bool gone = !done && (result_.status == 404 || result_.status == 410);
     auto kept = co_await as_outcome(to_thread(
         [](PartPtr part, bool discard) {
           if (!discard) return part->keep_or_discard();
@@ -141,7 +141,7 @@ Coro<> Download::attempts() {
   const bool there = co_await already_there();
   if (there) co_return;
   const bool with_sum = shared_.checksums != nullptr || shared_.options.json;
-  part_ = co_await to_thread(PartFile::open, shared_.options.directory, url_text_, with_sum);
+  part_ = co_await to_thread(PartFile::open, shared_.options.directory, identity(*url_), with_sum);
   bool started_over = false;
   for (int number = 1;;) {
     auto outcome = co_await as_outcome(attempt());
@@ -218,7 +218,7 @@ Coro<> Download::attempt() {
   prepare_name(response);
   static_cast<void>(expected_sum());  // better now than after the download
   if (plan.kind == AnswerPlan::Kind::from_start) {
-    const PartialState fresh{.url = url_text_,
+    const PartialState fresh{.url = identity(*url_),
                              .validator = validator_of(response.headers()),
                              .total = plan.total,
                              .name = base_name_};
@@ -287,6 +287,10 @@ Coro<> Download::finish() {
 }
 
 }  // namespace
+
+std::string identity(const http::URL& url) {
+  return url.without_userinfo().with_fragment(std::nullopt).str();
+}
 
 Coro<GetResult> download(Downloads& shared, std::string url) {
   Download one(shared, std::move(url));

@@ -30,6 +30,10 @@ struct Downloads {
   std::minstd_rand random{std::random_device{}()};
 };
 
+/// What tells one download from another: the URL without credentials, which must not be written to
+/// the disk, and without its fragment.
+std::string identity(const http::URL& url);
+
 /// Downloads a URL, with retries. Never throws but for a cancellation, which leaves a part only
 /// where a later run can go on from it.
 Coro<GetResult> download(Downloads& shared, std::string url);

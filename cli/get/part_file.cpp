@@ -66,6 +66,8 @@ PartFile::PartFile(std::string directory, std::string stem, bool with_sum)
       with_sum_(with_sum) {}
 
 PartFile::~PartFile() {
+  // An empty part, as a cancellation may leave it, is of no use to anybody.
+  if (size_ == 0) remove_files();
   if (fd_ >= 0) ::close(fd_);
 }
 

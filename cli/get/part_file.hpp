@@ -21,8 +21,9 @@ namespace brio::cli {
 /// URL in the same folder is refused.
 class PartFile {
 public:
-  /// Opens or makes the part; with a usable state beside it, what is there counts. `with_sum` keeps
-  /// the SHA-256 sum along. Throws OSError, also where another process has it.
+  /// Opens or makes the part of `url`, which is written down beside it; with a usable state beside
+  /// it, what is there counts. `with_sum` keeps the SHA-256 sum along. Throws OSError, also where
+  /// another process has it.
   static std::shared_ptr<PartFile> open(const std::string& directory, const std::string& url,
                                         bool with_sum);
   PartFile(const PartFile&) = delete;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include <netdb.h>
+
 namespace brio::cli {
 
 bool may_retry_status(int status) noexcept {
@@ -40,6 +42,8 @@ bool may_retry(const std::exception_ptr& error) noexcept {
     std::rethrow_exception(error);
   } catch (const http::ClientConnectorCertificateError&) {
     return false;
+  } catch (const http::ClientConnectorDNSError& e) {
+    return e.error_number() == EAI_AGAIN;  // no name server answered
   } catch (const http::ClientConnectorSSLError&) {
     return true;
   } catch (const http::ClientConnectorError& e) {

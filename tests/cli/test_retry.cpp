@@ -6,6 +6,8 @@
 
 #include <cerrno>
 
+#include <netdb.h>
+
 using namespace brio::cli;
 using namespace std::chrono_literals;
 
@@ -36,6 +38,8 @@ TEST_CASE("errors that may pass") {
   CHECK(worth(brio::TimeoutError("x")));
   CHECK(worth(ClientConnectorError("h", 1, code(ECONNREFUSED), "x")));
   CHECK(worth(ClientOSError(code(ECONNRESET), "x")));
+  CHECK(worth(ClientConnectorDNSError("h", 1, {EAI_AGAIN, std::generic_category()}, "x")));
+  CHECK_FALSE(worth(ClientConnectorDNSError("h", 1, {EAI_NONAME, std::generic_category()}, "x")));
   CHECK_FALSE(worth(ClientConnectorCertificateError("h", 1, code(0), "x")));
   CHECK_FALSE(worth(ClientConnectorError("h", 1, code(EACCES), "x")));
   CHECK_FALSE(worth(PayloadTooLarge("x")));
