@@ -42,7 +42,7 @@ public:
   explicit Watchdog(const doctest::ContextOptions&) {
     if (const char* text = std::getenv("BRIO_TEST_WATCHDOG")) seconds_ = std::atol(text);
     if (seconds_ <= 0) return;
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = hung;
     sigaction(SIGRTMAX - 1, &action, nullptr);
     sigevent event{};

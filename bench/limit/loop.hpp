@@ -1,6 +1,6 @@
-// The limit: what the jobs cost by hand. A coroutine loop with nothing in it but what the jobs need:
-// no cancellation, no exceptions, no names, no contexts, no locations, one waiter for each thing,
-// one thread. brio is measured against it, built with the same compiler and the same flags.
+// The limit: what the jobs cost by hand. A coroutine loop with nothing in it but what the jobs
+// need: no cancellation, no exceptions, no names, no contexts, no locations, one waiter for each
+// thing, one thread. brio is measured against it, built with the same compiler and the same flags.
 #pragma once
 
 #include <algorithm>
@@ -247,7 +247,8 @@ public:
     std::suspend_always initial_suspend() const noexcept { return {}; }
     struct Final {
       bool await_ready() const noexcept { return false; }
-      std::coroutine_handle<> await_suspend(std::coroutine_handle<promise_type> self) const noexcept {
+      std::coroutine_handle<> await_suspend(
+          std::coroutine_handle<promise_type> self) const noexcept {
         return self.promise().continuation;
       }
       void await_resume() const noexcept {}

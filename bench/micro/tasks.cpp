@@ -28,7 +28,8 @@ brio::Coro<> spawn_join(Meter& meter) {
   while (meter.again()) {
     int sum = 0;
     meter.start();
-    for (std::size_t i = 0; i < meter.operations(); ++i) sum += co_await brio::create_task(trivial(1));
+    for (std::size_t i = 0; i < meter.operations(); ++i)
+      sum += co_await brio::create_task(trivial(1));
     meter.stop();
     keep(sum);
   }

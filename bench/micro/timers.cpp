@@ -13,7 +13,8 @@ namespace {
 using namespace std::chrono_literals;
 
 brio::Duration within(Random& random, brio::Duration span) {
-  return brio::Duration(static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(span.count())));
+  return brio::Duration(
+      static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(span.count())));
 }
 
 /// One operation: call_later and cancel, with `pending` other timers armed.

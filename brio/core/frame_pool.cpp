@@ -7,7 +7,8 @@ namespace brio::detail {
 
 constinit thread_local FramePool::Lists FramePool::lists_{};
 
-/// Batches that no thread uses. Constant-initialised and never destroyed: threads may end after main.
+/// Batches that no thread uses. Constant-initialised and never destroyed: threads may end after
+/// main.
 class FramePool::Depot {
 public:
   constexpr Depot() noexcept = default;

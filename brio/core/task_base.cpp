@@ -50,7 +50,8 @@ void TaskBase::launch(TaskOptions& options) {
     loop_->loop().check_thread();
   if (options.name) [[unlikely]]
     set_name(std::move(*options.name));
-  context_ = options.context ? ContextSlot(options.context->state()) : ContextSlot::current().copy();
+  context_ =
+      options.context ? ContextSlot(options.context->state()) : ContextSlot::current().copy();
   ref();  // the loop's own reference, until the task is done
   listed_ = true;
   previous_task_ = loop_->last_task_;
@@ -164,7 +165,7 @@ void TaskBase::finish_step() {
 }
 
 bool TaskBase::end_otherwise() {
-  if (!root_) return true;  // cancelled before it began
+  if (!root_) return true;                              // cancelled before it began
   if (root_->outcome_ == Outcome_::none) return false;  // an awaiter that knows no tasks
   if (root_->outcome_ == Outcome_::value) {
     // It returned in spite of a request that nobody delivered: it ends cancelled.

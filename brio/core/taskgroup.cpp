@@ -59,8 +59,7 @@ private:
 
 TaskGroup::~TaskGroup() {
   leave_scope();
-  for (detail::GroupChild* child = first_; child;)
-    std::exchange(child, child->next())->orphan();
+  for (detail::GroupChild* child = first_; child;) std::exchange(child, child->next())->orphan();
 }
 
 void TaskGroup::enter() {

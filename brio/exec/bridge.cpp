@@ -5,10 +5,7 @@
 namespace brio::detail {
 
 Bridge::Bridge(EventLoop& loop, FutureBase& future)
-    : PostedState(loop, {}, future.where()),
-      loop_(&loop),
-      inbox_(loop.inbox()),
-      future_(&future) {
+    : PostedState(loop, {}, future.where()), loop_(&loop), inbox_(loop.inbox()), future_(&future) {
   if (loop.get_debug()) loop.check_thread();
   list_ = &loop.local<List>();
   next_ = list_->first;

@@ -28,8 +28,7 @@ public:
   Counter(std::size_t count, ReturnWhen when) : missing_(count), when_(when) {}
 
   void completed(SharedState& state) noexcept override {
-    const bool last =
-        when_ == FIRST_COMPLETED || (when_ == FIRST_EXCEPTION && state.has_error());
+    const bool last = when_ == FIRST_COMPLETED || (when_ == FIRST_EXCEPTION && state.has_error());
     const std::lock_guard lock(mutex_);
     if (missing_ == 0) return;
     missing_ = last ? 0 : missing_ - 1;

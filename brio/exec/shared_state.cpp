@@ -41,9 +41,9 @@ void call_guarded(const UniqueFunction<void()>& callback) noexcept {
 
 }  // namespace
 
-// The count of an exception_ptr is kept inside libstdc++, where the thread sanitizer cannot see that
-// it orders the last look at an error before its end in another thread. Under that sanitizer an
-// error that threads have shared stays for good.
+// The count of an exception_ptr is kept inside libstdc++, where the thread sanitizer cannot see
+// that it orders the last look at an error before its end in another thread. Under that sanitizer
+// an error that threads have shared stays for good.
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define BRIO_KEEP_ERRORS 1

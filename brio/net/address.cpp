@@ -238,8 +238,6 @@ bool operator==(const SocketAddress& a, const SocketAddress& b) noexcept {
   return a.length_ == b.length_ && std::memcmp(a.raw(), b.raw(), a.length_) == 0;
 }
 
-bool is_ip_literal(std::string_view host) {
-  return SocketAddress::parse_ip(host, 0).has_value();
-}
+bool is_ip_literal(std::string_view host) { return SocketAddress::parse_ip(host, 0).has_value(); }
 
 }  // namespace brio::net

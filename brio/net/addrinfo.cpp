@@ -32,8 +32,7 @@ const std::error_category& gai_category() noexcept {
 }
 
 std::vector<AddrInfo> blocking_getaddrinfo(const std::optional<std::string>& host,
-                                           const std::string& service,
-                                           const AddrInfoHints& hints) {
+                                           const std::string& service, const AddrInfoHints& hints) {
   if (host) refuse_zero_byte(*host);
   refuse_zero_byte(service);
   addrinfo wanted{};
@@ -71,8 +70,7 @@ std::optional<AddrInfo> literal_addrinfo(std::string_view host, std::uint16_t po
   return AddrInfo{family, hints.type, proto, {}, *std::move(address)};
 }
 
-std::pair<std::string, std::string> blocking_getnameinfo(const SocketAddress& address,
-                                                         int flags) {
+std::pair<std::string, std::string> blocking_getnameinfo(const SocketAddress& address, int flags) {
   char host[NI_MAXHOST] = "";
   char service[NI_MAXSERV] = "";
   const int code = ::getnameinfo(address.raw(), address.raw_length(), host, sizeof host, service,

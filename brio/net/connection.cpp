@@ -126,7 +126,7 @@ std::optional<Socket> bind_address(const AddrInfo& info, const ServerOptions& op
 
 // A socket of somebody who has gone stands in the way of bind; anything else there must not go.
 void remove_stale_socket(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return;
   ::unlink(path.c_str());
 }
@@ -145,8 +145,8 @@ Coro<StreamPair> connect_stream(ProtocolFactory factory, std::string host, int p
   plan.addresses = co_await brio::getaddrinfo(
       host.empty() ? std::nullopt : std::optional<std::string>(host), service_text(port), hints);
   if (options.local_addr) {
-    plan.local_addresses = co_await brio::getaddrinfo(options.local_addr->first,
-                                                service_text(options.local_addr->second), hints);
+    plan.local_addresses = co_await brio::getaddrinfo(
+        options.local_addr->first, service_text(options.local_addr->second), hints);
     if (plan.local_addresses.empty()) {
       throw OSError(std::make_error_code(std::errc::address_not_available),
                     "getaddrinfo() returned empty list");

@@ -28,7 +28,11 @@ struct ConnectionOptions {
   /// The name that the peer's certificate must hold; default: the host. "" switches the check off
   /// where the context allows that. ValueError without `ssl`.
   std::optional<std::string> server_hostname = std::nullopt;
+  /// Protocol number for the look-up; 0: any.
+  /// Protocol number for the look-up; 0: any.
+  /// Protocol number for the look-up; 0: any.
   int family = 0;  ///< AF_INET, AF_INET6 or 0 for both
+  /// Protocol number for the look-up; 0: any.
   int proto = 0;
   int flags = 0;  ///< AI_* of getaddrinfo
   /// Host and port to bind our end to before connecting.
@@ -54,13 +58,16 @@ struct ServerOptions {
   std::optional<int> flags = std::nullopt;
   /// Connections that the kernel queues for us.
   int backlog = 100;
+  /// Speak TLS with every connection.
   std::shared_ptr<const net::TLSContext> ssl = nullptr;
   bool reuse_address = true;  ///< SO_REUSEADDR
   bool reuse_port = false;    ///< SO_REUSEPORT, on IPv4 and IPv6 only
   bool keep_alive = false;    ///< SO_KEEPALIVE
   /// False: only bind, and accept from Server::start_serving or serve_forever on.
   bool start_serving = true;
+  /// Abort a handshake that takes longer; default 60 s.
   std::optional<Duration> ssl_handshake_timeout = std::nullopt;
+  /// Abort a shutdown that takes longer; default 30 s.
   std::optional<Duration> ssl_shutdown_timeout = std::nullopt;
   /// Remove a Unix socket's path when the server is closed, if it is still ours.
   bool cleanup_socket = true;
@@ -83,6 +90,7 @@ public:
   }
   ServerHosts(std::initializer_list<const char*> hosts)
       : ServerHosts(std::vector<std::string>(hosts.begin(), hosts.end())) {}
+  /// The hosts to listen on.
   [[nodiscard]] const std::vector<std::optional<std::string>>& hosts() const noexcept {
     return hosts_;
   }
@@ -118,11 +126,14 @@ concept MakesProtocol = requires(Factory& factory) {
   { factory() } -> std::convertible_to<std::shared_ptr<Protocol>>;
 };
 
+/// The pair with the protocol's own type. No coroutine: one made and not awaited would be reported.
 template <class P>
-Coro<std::pair<std::shared_ptr<Transport>, std::shared_ptr<P>>> with_type(Coro<StreamPair> made) {
-  StreamPair pair = co_await std::move(made);
-  co_return std::pair(std::move(pair.first), std::static_pointer_cast<P>(std::move(pair.second)));
+std::pair<std::shared_ptr<Transport>, std::shared_ptr<P>> with_type(StreamPair pair) {
+  return {std::move(pair.first), std::static_pointer_cast<P>(std::move(pair.second))};
 }
+/// What create_connection gives.
+template <class Factory>
+using Connection = std::pair<std::shared_ptr<Transport>, std::shared_ptr<made_protocol<Factory>>>;
 
 }  // namespace net::detail
 
@@ -133,43 +144,39 @@ Coro<std::pair<std::shared_ptr<Transport>, std::shared_ptr<P>>> with_type(Coro<S
 /// be reached, gaierror when the name is unknown, an SSLError when TLS fails, what the factory
 /// throws. Cancellation closes every socket that was opened for it.
 template <net::detail::MakesProtocol Factory>
-BRIO_CORO_WRAPPER auto create_connection(Factory factory, std::string host, int port,
-                                         ConnectionOptions options = {})
-    -> Coro<std::pair<std::shared_ptr<Transport>,
-                      std::shared_ptr<net::detail::made_protocol<Factory>>>> {
-  return net::detail::with_type<net::detail::made_protocol<Factory>>(net::detail::connect_stream(
-      std::move(factory), std::move(host), port, std::move(options)));
+Coro<net::detail::Connection<Factory>> create_connection(Factory factory, std::string host,
+                                                         int port, ConnectionOptions options = {}) {
+  auto made = co_await net::detail::connect_stream(std::move(factory), std::move(host), port,
+                                                   std::move(options));
+  co_return net::detail::with_type<net::detail::made_protocol<Factory>>(std::move(made));
 }
 
 /// The same over a socket that is connected already, and now belongs to the transport.
 template <net::detail::MakesProtocol Factory>
-BRIO_CORO_WRAPPER auto create_connection(Factory factory, net::Socket sock,
-                                         ConnectionOptions options = {})
-    -> Coro<std::pair<std::shared_ptr<Transport>,
-                      std::shared_ptr<net::detail::made_protocol<Factory>>>> {
-  return net::detail::with_type<net::detail::made_protocol<Factory>>(
-      net::detail::connect_stream(std::move(factory), std::move(sock), std::move(options)));
+Coro<net::detail::Connection<Factory>> create_connection(Factory factory, net::Socket sock,
+                                                         ConnectionOptions options = {}) {
+  auto made =
+      co_await net::detail::connect_stream(std::move(factory), std::move(sock), std::move(options));
+  co_return net::detail::with_type<net::detail::made_protocol<Factory>>(std::move(made));
 }
 
 /// A connection to a Unix socket's path; a leading zero byte makes it an abstract name.
 template <net::detail::MakesProtocol Factory>
-BRIO_CORO_WRAPPER auto create_unix_connection(Factory factory, std::string path,
-                                              ConnectionOptions options = {})
-    -> Coro<std::pair<std::shared_ptr<Transport>,
-                      std::shared_ptr<net::detail::made_protocol<Factory>>>> {
-  return net::detail::with_type<net::detail::made_protocol<Factory>>(
-      net::detail::connect_unix(std::move(factory), std::move(path), std::move(options)));
+Coro<net::detail::Connection<Factory>> create_unix_connection(Factory factory, std::string path,
+                                                              ConnectionOptions options = {}) {
+  auto made =
+      co_await net::detail::connect_unix(std::move(factory), std::move(path), std::move(options));
+  co_return net::detail::with_type<net::detail::made_protocol<Factory>>(std::move(made));
 }
 
 /// Wraps a connection accepted elsewhere (loop.connect_accepted_socket); TLS takes the server's
 /// side.
 template <net::detail::MakesProtocol Factory>
-BRIO_CORO_WRAPPER auto connect_accepted_socket(Factory factory, net::Socket sock,
-                                               ServerOptions options = {})
-    -> Coro<std::pair<std::shared_ptr<Transport>,
-                      std::shared_ptr<net::detail::made_protocol<Factory>>>> {
-  return net::detail::with_type<net::detail::made_protocol<Factory>>(
-      net::detail::accept_stream(std::move(factory), std::move(sock), std::move(options)));
+Coro<net::detail::Connection<Factory>> connect_accepted_socket(Factory factory, net::Socket sock,
+                                                               ServerOptions options = {}) {
+  auto made =
+      co_await net::detail::accept_stream(std::move(factory), std::move(sock), std::move(options));
+  co_return net::detail::with_type<net::detail::made_protocol<Factory>>(std::move(made));
 }
 
 /// Serves TCP on every address of `hosts` with a protocol of `factory()` per connection. Port 0
@@ -200,9 +207,13 @@ BRIO_CORO_WRAPPER Coro<std::shared_ptr<Server>> create_unix_server(Factory facto
 
 /// How start_tls is to go.
 struct StartTLSOptions {
+  /// Accept the handshake instead of beginning it.
   bool server_side = false;
+  /// The name that the peer's certificate must bear.
   std::string server_hostname = {};
+  /// Abort a handshake that takes longer; default 60 s.
   std::optional<Duration> ssl_handshake_timeout = std::nullopt;
+  /// Abort a shutdown that takes longer; default 30 s.
   std::optional<Duration> ssl_shutdown_timeout = std::nullopt;
   /// Ciphertext that was read already, before the protocol noticed that TLS begins.
   std::string received = {};

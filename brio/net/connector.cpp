@@ -5,6 +5,7 @@
 #include <brio/core/outcome.hpp>
 #include <brio/core/wait.hpp>
 #include <brio/net/sock.hpp>
+#include <brio/net/socket_transport.hpp>
 
 #include <algorithm>
 #include <string>
@@ -67,17 +68,6 @@ Coro<Socket> connect_one(AddrInfo target, std::vector<AddrInfo> local_addresses)
   throw OSError(*code, "Multiple exceptions: " + texts);
 }
 
-bool is_oserror_outcome(const Outcome<Socket>& outcome) {
-  try {
-    outcome.raise();
-  } catch (const OSError&) {
-    return true;
-  } catch (...) {
-    return false;
-  }
-  return false;
-}
-
 // One after the other.
 Coro<Socket> connect_in_turn(ConnectPlan plan) {
   std::vector<std::exception_ptr> errors;
@@ -85,7 +75,7 @@ Coro<Socket> connect_in_turn(ConnectPlan plan) {
     Outcome<Socket> outcome =
         co_await as_outcome(connect_one(std::move(target), plan.local_addresses));
     if (outcome) co_return std::move(outcome).value();
-    if (!is_oserror_outcome(outcome)) outcome.raise();
+    if (!is_oserror(outcome.error())) outcome.raise();
     errors.push_back(outcome.error());
   }
   throw_combined(errors, plan.all_errors);
@@ -129,8 +119,7 @@ private:
   void begin_next() {
     begin_next_ = false;
     if (next_ == plan_.addresses.size()) return;
-    latest_ = create_task(
-        connect_one(std::move(plan_.addresses[next_++]), plan_.local_addresses));
+    latest_ = create_task(connect_one(std::move(plan_.addresses[next_++]), plan_.local_addresses));
     running_.push_back(latest_);
   }
 

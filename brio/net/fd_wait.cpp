@@ -5,8 +5,8 @@ namespace brio::net::detail {
 bool FdReady::begin(brio::detail::PromiseBase& promise) {
   // The watcher first: when it cannot be had, the await throws and nothing is suspended.
   const auto ready = [this] { wake(); };
-  handle_ = direction_ == Interest::read ? loop_->add_reader(fd_, ready)
-                                         : loop_->add_writer(fd_, ready);
+  handle_ =
+      direction_ == Interest::read ? loop_->add_reader(fd_, ready) : loop_->add_writer(fd_, ready);
   return suspend(promise);
 }
 

@@ -19,7 +19,7 @@ public:
     return true;
   }
   void await_resume() {
-    if (linked()) unlink();
+    leave();
     check();
   }
 

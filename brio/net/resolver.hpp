@@ -15,8 +15,9 @@ namespace brio {
 /// `service` is answered at once, without a thread. Equal look-ups under way are made once.
 ///
 /// Throws gaierror, OSError. Cancellation gives up waiting; the look-up itself ends unheard.
-[[nodiscard]] BRIO_API Coro<std::vector<net::AddrInfo>> getaddrinfo(
-    std::optional<std::string> host, std::string service, net::AddrInfoHints hints = {});
+[[nodiscard]] BRIO_API Coro<std::vector<net::AddrInfo>> getaddrinfo(std::optional<std::string> host,
+                                                                    std::string service,
+                                                                    net::AddrInfoHints hints = {});
 
 /// loop.getnameinfo: host and service names of `address`, looked up in the default executor; with
 /// NI_NUMERICHOST and NI_NUMERICSERV at once. Throws gaierror, OSError.

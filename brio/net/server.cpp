@@ -23,7 +23,7 @@ std::shared_ptr<Server> Server::create(EventLoop& loop, net::detail::ServerParts
 
 Server::Server(Private, EventLoop& loop, net::detail::ServerParts parts)
     : loop_kept_(&loop), loop_(&loop), parts_(std::move(parts)), retries_(parts_.sockets.size()) {
-  struct stat status {};
+  struct stat status{};
   if (!parts_.path.empty() && ::stat(parts_.path.c_str(), &status) == 0) {
     path_device_ = status.st_dev;
     path_inode_ = status.st_ino;
@@ -49,7 +49,7 @@ void Server::begin_serving() {
 void Server::listen_on(std::size_t index) {
   loop_->add_reader(parts_.sockets[index].fileno(), [self = shared_from_this(), index] {
     // Held here: close() destroys this closure.
-    const auto server = self;
+    const auto server = self;  // NOLINT(performance-unnecessary-copy-initialization)
     server->accept_ready(index);
   });
 }
@@ -60,8 +60,8 @@ void Server::accept_ready(std::size_t index) {
     sockaddr_storage storage;
     socklen_t length = sizeof storage;
     auto* const raw = reinterpret_cast<sockaddr*>(&storage);
-    const int fd = ::accept4(parts_.sockets[index].fileno(), raw, &length,
-                             SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd =
+        ::accept4(parts_.sockets[index].fileno(), raw, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       // One turn later, in a copy of the server's context each.
       loop_->call_soon([self = shared_from_this(), socket = Socket::adopt(fd),
@@ -178,7 +178,7 @@ std::vector<net::TransportSocket> Server::sockets() const {
 void Server::remove_path() noexcept {
   if (parts_.path.empty()) return;
   // Somebody else may have put a socket of his own there meanwhile.
-  struct stat status {};
+  struct stat status{};
   if (::stat(parts_.path.c_str(), &status) != 0) return;
   if (status.st_ino == path_inode_ && status.st_dev == path_device_) {
     ::unlink(parts_.path.c_str());

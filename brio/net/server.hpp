@@ -61,9 +61,11 @@ public:
   void close_clients();
   /// Aborts every connection that stands.
   void abort_clients();
+  /// Does it accept connections?
   [[nodiscard]] bool is_serving() const noexcept { return serving_; }
   /// The listening sockets; none once closed.
   [[nodiscard]] std::vector<net::TransportSocket> sockets() const;
+  /// The loop that it serves on.
   [[nodiscard]] EventLoop& get_loop() const noexcept { return *loop_; }
 
   /// Begins to accept; harmless when it does so already. Gives the loop one turn.
@@ -79,6 +81,7 @@ public:
 
   /// A connection begins and ends.
   void attach() noexcept { ++clients_; }
+  /// A connection of this server has ended.
   void detach();
   /// start_serving without the turn.
   void begin_serving();

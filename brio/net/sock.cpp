@@ -155,8 +155,7 @@ Coro<std::pair<Socket, SocketAddress>> sock_accept(TransportSocket sock) {
   EventLoop& loop = loop_for(sock);
   for (;;) {
     PeerAddress peer;
-    const int fd =
-        ::accept4(sock.fileno(), peer.raw(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd = ::accept4(sock.fileno(), peer.raw(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) co_return std::pair(Socket::adopt(fd), peer.value());
     if (!would_block(errno) && errno != ECONNABORTED) throw_oserror(errno, "accept");
     co_await FdReady(loop, sock.fileno(), Interest::read);

@@ -44,14 +44,12 @@ int TransportSocket::getsockopt(int level, int option) const {
   return get_option<int>(level, option);
 }
 
-void TransportSocket::get_option_bytes(int level, int option, void* value,
-                                       std::size_t size) const {
+void TransportSocket::get_option_bytes(int level, int option, void* value, std::size_t size) const {
   auto length = static_cast<socklen_t>(size);
   if (::getsockopt(fd_, level, option, value, &length) != 0) throw_oserror(errno, "getsockopt");
 }
 
-void TransportSocket::set_option_bytes(int level, int option, const void* value,
-                                       std::size_t size) {
+void TransportSocket::set_option_bytes(int level, int option, const void* value, std::size_t size) {
   if (::setsockopt(fd_, level, option, value, static_cast<socklen_t>(size)) != 0) {
     throw_oserror(errno, "setsockopt");
   }

@@ -39,8 +39,7 @@ std::exception_ptr current_ordinary_exception() {
 
 std::shared_ptr<SocketTransport> SocketTransport::create(EventLoop& loop, Socket socket,
                                                          std::shared_ptr<Protocol> protocol,
-                                                         Future<> waiter,
-                                                         const SocketAddress& peer,
+                                                         Future<> waiter, const SocketAddress& peer,
                                                          std::shared_ptr<Server> server) {
   auto transport = std::make_shared<SocketTransport>(Private(), loop, std::move(socket),
                                                      std::move(protocol), peer);
@@ -173,8 +172,7 @@ void SocketTransport::read_into_loan() {
   try {
     protocol_->data_received(std::string_view(loan.data(), result.count));
   } catch (...) {
-    fatal_error(current_ordinary_exception(),
-                "Fatal error: protocol.data_received() call failed.");
+    fatal_error(current_ordinary_exception(), "Fatal error: protocol.data_received() call failed.");
   }
 }
 
@@ -213,8 +211,7 @@ void SocketTransport::received_eof() {
   try {
     keep_open = protocol_->eof_received();
   } catch (...) {
-    fatal_error(current_ordinary_exception(),
-                "Fatal error: protocol.eof_received() call failed.");
+    fatal_error(current_ordinary_exception(), "Fatal error: protocol.eof_received() call failed.");
     return;
   }
   if (keep_open) {
@@ -293,7 +290,12 @@ void SocketTransport::writelines(std::span<const std::string_view> pieces) {
 }
 
 void SocketTransport::io_writable() {
-  if (conn_lost_ != 0 || buffer_.empty()) return;
+  if (conn_lost_ != 0) return;
+  if (buffer_.empty()) {
+    io_.stop_writing();
+    if (empty_waiter_ && !empty_waiter_.done()) empty_waiter_.set_result();
+    return;
+  }
   const brio::detail::ContextSwitch switched(context_);
   std::array<iovec, max_iovecs> parts;
   const std::size_t count = buffer_.gather(parts.data(), parts.size());
@@ -302,11 +304,7 @@ void SocketTransport::io_writable() {
   if (result.error != 0) {
     io_.stop_writing();
     buffer_.clear();
-    const Future<> waiter = empty_waiter_;
     send_failed(result.error);
-    if (waiter && !waiter.done()) {
-      waiter.set_exception(make_oserror(result.error, "send to " + peer_text()));
-    }
     return;
   }
   buffer_.consume(result.count);
@@ -369,6 +367,26 @@ Future<> SocketTransport::make_empty_waiter() {
   return empty_waiter_;
 }
 
+Future<> SocketTransport::wait_writable() {
+  empty_waiter_ = get_loop().create_future<>();
+  if (closing_) {
+    empty_waiter_.set_exception(lost_during_sendfile());
+  } else {
+    io_.start_writing();
+  }
+  return empty_waiter_;
+}
+
+void SocketTransport::reset_empty_waiter() {
+  empty_waiter_ = {};
+  if (buffer_.empty()) io_.stop_writing();
+}
+
+std::exception_ptr SocketTransport::lost_during_sendfile() const {
+  return std::make_exception_ptr(ConnectionAbortedError(
+      ECONNABORTED, "sendfile to " + peer_text() + " on a transport that was closed"));
+}
+
 // ---- the end
 
 void SocketTransport::close() {
@@ -391,6 +409,9 @@ void SocketTransport::force_close(std::exception_ptr exc) {
 
 void SocketTransport::schedule_connection_lost(std::exception_ptr exc) {
   ++conn_lost_;
+  if (empty_waiter_ && !empty_waiter_.done()) {
+    empty_waiter_.set_exception(exc ? exc : lost_during_sendfile());
+  }
   const auto self = shared_from_this();
   get_loop().call_soon([self, exc = std::move(exc)] { self->call_connection_lost(exc); });
 }

@@ -71,7 +71,11 @@ public:
   /// Bars writes and is completed once everything buffered is sent. Throws RuntimeError if there
   /// is one already.
   [[nodiscard]] Future<> make_empty_waiter();
-  void reset_empty_waiter() noexcept { empty_waiter_ = {}; }
+  /// Completed when the socket is writable; fails when the transport is closed. Only between
+  /// make_empty_waiter and reset_empty_waiter, with nothing buffered.
+  [[nodiscard]] Future<> wait_writable();
+  /// Writes are allowed again.
+  void reset_empty_waiter();
 
 private:
   void write_bytes(std::string_view data, std::string* owned) override;
@@ -91,6 +95,7 @@ private:
   void call_connection_lost(const std::exception_ptr& exc);
   void fatal_error(std::exception_ptr exc, const char* message);
   void report(std::exception_ptr exc, const char* message);
+  [[nodiscard]] std::exception_ptr lost_during_sendfile() const;
   void remember_sockname() const;
   [[nodiscard]] std::string peer_text() const;
 

@@ -18,6 +18,7 @@ public:
   StreamFlowControl& operator=(const StreamFlowControl&) = delete;
   ~StreamFlowControl() = default;
 
+  /// The transport is full: drain() waits.
   void pause_writing() noexcept { paused_ = true; }
   /// Lets every drain() go on.
   void resume_writing();

@@ -92,9 +92,9 @@ void raise_stored(const StreamReaderState& reader) {
 // How a search for a separator has ended.
 struct Found {
   enum class Kind { line, incomplete, overrun } kind;
-  std::string bytes = {};           // the line, or all that was left
-  const char* problem = nullptr;    // of an overrun
-  std::size_t consumed = 0;         // of an overrun
+  std::string bytes = {};         // the line, or all that was left
+  const char* problem = nullptr;  // of an overrun
+  std::size_t consumed = 0;       // of an overrun
 };
 
 Coro<Found> search(ReaderRef reader, std::vector<std::string> many, const char* function) {
@@ -107,16 +107,20 @@ Coro<Found> search(ReaderRef reader, std::vector<std::string> many, const char* 
   for (;;) {
     if (const auto match = searching.find(reader->buffer_.view())) {
       if (match->start > reader->limit_) {
-        co_return Found{Found::Kind::overrun, {},
-                        "Separator is found, but chunk is longer than limit", match->start};
+        co_return Found{Found::Kind::overrun,
+                        {},
+                        "Separator is found, but chunk is longer than limit",
+                        match->start};
       }
       Found found{Found::Kind::line, reader->buffer_.take(match->end)};
       reader->maybe_resume_transport();
       co_return found;
     }
     if (searching.scanned() > reader->limit_) {
-      co_return Found{Found::Kind::overrun, {},
-                      "Separator is not found, and chunk exceed the limit", searching.scanned()};
+      co_return Found{Found::Kind::overrun,
+                      {},
+                      "Separator is not found, and chunk exceed the limit",
+                      searching.scanned()};
     }
     // After the look at the buffer: the last piece may have brought both separator and end.
     if (reader->eof_) co_return Found{Found::Kind::incomplete, reader->buffer_.take_all()};
@@ -211,7 +215,6 @@ Coro<std::optional<std::string>> read_next_line(ReaderRef reader) {
 
 }  // namespace net::detail
 
-StreamReader::StreamReader(std::size_t limit)
-    : state_(new net::detail::StreamReaderState(limit)) {}
+StreamReader::StreamReader(std::size_t limit) : state_(new net::detail::StreamReaderState(limit)) {}
 
 }  // namespace brio

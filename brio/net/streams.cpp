@@ -12,8 +12,8 @@ net::detail::ClientHandler::~ClientHandler() = default;
 
 // ---- StreamReaderProtocol
 
-StreamReaderProtocol::StreamReaderProtocol(
-    const StreamReader& reader, std::shared_ptr<net::detail::ClientHandler> on_connected)
+StreamReaderProtocol::StreamReaderProtocol(const StreamReader& reader,
+                                           std::shared_ptr<net::detail::ClientHandler> on_connected)
     : reader_(reader.state()),
       on_connected_(std::move(on_connected)),
       server_side_(on_connected_ != nullptr) {}
@@ -46,8 +46,7 @@ void StreamReaderProtocol::connection_made(std::shared_ptr<Transport> transport)
   const auto handler = std::exchange(on_connected_, nullptr);
   if (!handler) return;
   const StreamReader reader(reader_);
-  const AnyTask task =
-      handler->start(reader, StreamWriter(transport, shared_from_this(), reader));
+  const AnyTask task = handler->start(reader, StreamWriter(transport, shared_from_this(), reader));
   if (!task) return;
   task.add_done_callback([transport](const AnyFuture& done) { client_task_done(done, transport); });
 }

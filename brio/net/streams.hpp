@@ -43,8 +43,10 @@ public:
     using Result = std::invoke_result_t<F&, StreamReader, StreamWriter>;
     if constexpr (iscoroutine_v<Result>) {
       // The task holds us, and so the closure to which its coroutine may refer.
-      const auto call = [self = this->shared_from_this()](StreamReader r, StreamWriter w)
-                            -> Result { return self->function_(std::move(r), std::move(w)); };
+      const auto call = [self = this->shared_from_this()](StreamReader r,
+                                                          StreamWriter w) -> Result {
+        return self->function_(std::move(r), std::move(w));
+      };
       const auto task = create_task(call, std::move(reader), std::move(writer));
       return AnyTask(brio::detail::Ref<brio::detail::FutureBase>(task.state()));
     } else {
@@ -122,12 +124,11 @@ ProtocolFactory stream_protocols_for(F function, std::size_t limit) {
 /// handler, and the connection is closed; after a cancellation it is closed without a word.
 template <net::detail::ClientCallback F>
 BRIO_CORO_WRAPPER Coro<std::shared_ptr<Server>> start_server(F client_connected, ServerHosts hosts,
-                                                             int port,
-                                                             ServerOptions options = {}) {
+                                                             int port, ServerOptions options = {}) {
   const std::size_t limit = options.limit;
   return net::detail::serve_hosts(
-      net::detail::stream_protocols_for(std::move(client_connected), limit), std::move(hosts),
-      port, std::move(options));
+      net::detail::stream_protocols_for(std::move(client_connected), limit), std::move(hosts), port,
+      std::move(options));
 }
 /// The same on a bound socket.
 template <net::detail::ClientCallback F>

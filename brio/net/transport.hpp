@@ -70,7 +70,9 @@ protected:
 
 /// Water marks of a write buffer, in bytes.
 struct WriteBufferLimits {
+  /// Resume at this many bytes or fewer.
   std::size_t low = 0;
+  /// Pause above this many bytes.
   std::size_t high = 0;
   friend bool operator==(const WriteBufferLimits&, const WriteBufferLimits&) = default;
 };
@@ -89,6 +91,7 @@ public:
   [[nodiscard]] virtual bool is_reading() const noexcept = 0;
   /// No data_received until resume_reading. Harmless when paused or closing.
   virtual void pause_reading() = 0;
+  /// Takes data again. Does nothing when it was not paused.
   virtual void resume_reading() = 0;
 
 protected:
@@ -125,6 +128,7 @@ public:
   /// when no more than `low` are. Zero for `high` pauses on any buffered byte. Throws ValueError
   /// unless high ≥ low ≥ 0.
   virtual void set_write_buffer_limits(WriteBufferLimitsOptions options = {}) = 0;
+  /// The water marks in force.
   [[nodiscard]] virtual WriteBufferLimits get_write_buffer_limits() const noexcept = 0;
   /// Bytes not yet taken by the kernel.
   [[nodiscard]] virtual std::size_t get_write_buffer_size() const noexcept = 0;
@@ -160,7 +164,9 @@ public:
   /// stays. Throws ValueError for an `addr` other than the endpoint's remote address.
   virtual void sendto(std::string_view data) = 0;
   virtual void sendto(std::string_view data, const net::SocketAddress& addr) = 0;
+  /// As WriteTransport::set_write_buffer_limits.
   virtual void set_write_buffer_limits(WriteBufferLimitsOptions options = {}) = 0;
+  /// The water marks in force.
   [[nodiscard]] virtual WriteBufferLimits get_write_buffer_limits() const noexcept = 0;
   /// Queued bytes, with 8 for each datagram's header.
   [[nodiscard]] virtual std::size_t get_write_buffer_size() const noexcept = 0;
@@ -169,8 +175,8 @@ public:
 namespace net::detail {
 
 /// Water marks by asyncio's rules (transports._FlowControlMixin). Throws ValueError.
-[[nodiscard]] BRIO_API WriteBufferLimits make_write_buffer_limits(
-    const WriteBufferLimitsOptions& options, std::size_t default_high);
+[[nodiscard]] BRIO_API WriteBufferLimits
+make_write_buffer_limits(const WriteBufferLimitsOptions& options, std::size_t default_high);
 
 }  // namespace net::detail
 

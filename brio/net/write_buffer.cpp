@@ -5,8 +5,7 @@
 namespace brio::net::detail {
 
 bool WriteBuffer::packs(std::size_t added) const noexcept {
-  return added <= small_piece && !pieces_.empty() &&
-         pieces_.back().size() + added <= packed_piece;
+  return added <= small_piece && !pieces_.empty() && pieces_.back().size() + added <= packed_piece;
 }
 
 void WriteBuffer::append(std::string_view data) {

@@ -91,9 +91,7 @@ public:
   /// Cancellation: the lock is taken again first, however long that takes and however often the
   /// task is cancelled meanwhile; the last cancellation is then thrown, and a notification that
   /// this wait had got goes to the next. A cancel scope cannot interrupt the second part.
-  [[nodiscard]] detail::ConditionAwaiter wait() noexcept {
-    return detail::ConditionAwaiter(*this);
-  }
+  [[nodiscard]] detail::ConditionAwaiter wait() noexcept { return detail::ConditionAwaiter(*this); }
   /// Waits until `predicate()`, called with the lock held, is true, and gives its value. Does not
   /// suspend if it is true at once. `predicate` is kept by the coroutine; what it refers to must
   /// live until the end.

@@ -105,7 +105,7 @@ private:
   bool shutdown_ = false;
   WaitList getters_;
   WaitList putters_;
-  Event finished_;    // set while unfinished_ is 0
+  Event finished_;  // set while unfinished_ is 0
 };
 
 /// `co_await queue.get()`.

@@ -153,8 +153,8 @@ void run_injected(const InjectionOptions& options, InjectionPoint& point,
   if (!options.reports_allowed && !reports.empty())
     fail(point, "the exception handler was told: " + reports.front());
   if (const std::size_t now = open_descriptors(); now != descriptors)
-    fail(point, std::to_string(descriptors) + " descriptors were open before, now " +
-                    std::to_string(now));
+    fail(point,
+         std::to_string(descriptors) + " descriptors were open before, now " + std::to_string(now));
 }
 
 }  // namespace detail

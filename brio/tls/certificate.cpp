@@ -98,7 +98,8 @@ X509StackPtr parse_certificates(std::string_view pem) {
     (void)certificate.release();
   }
   const unsigned long error = ERR_peek_last_error();
-  const bool end = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+  const bool end =
+      ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
   if (!end) throw_queued_error("reading a certificate");
   if (sk_X509_num(stack.get()) == 0) throw_queued_error("looking for a certificate");
   ERR_clear_error();

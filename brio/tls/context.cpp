@@ -44,9 +44,9 @@ int choose_alpn(SSL* /*ssl*/, const unsigned char** out, unsigned char* out_size
   const auto& ours = *static_cast<const std::string*>(user);
   if (ours.empty()) return SSL_TLSEXT_ERR_NOACK;
   unsigned char* chosen = nullptr;
-  const int result = SSL_select_next_proto(
-      &chosen, out_size, reinterpret_cast<const unsigned char*>(ours.data()),
-      static_cast<unsigned int>(ours.size()), offered, offered_size);
+  const int result =
+      SSL_select_next_proto(&chosen, out_size, reinterpret_cast<const unsigned char*>(ours.data()),
+                            static_cast<unsigned int>(ours.size()), offered, offered_size);
   *out = chosen;
   return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
@@ -66,8 +66,8 @@ SSLContext::SSLContext(Role role)
       context_(SSL_CTX_new(role == Role::client ? TLS_client_method() : TLS_server_method())) {
   if (context_ == nullptr) throw_queued_error("making a TLS context");
   SSL_CTX_set_min_proto_version(context_, TLS1_2_VERSION);
-  SSL_CTX_set_options(context_, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-                                    SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_options(
+      context_, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   // An idle connection gives its record buffers (34 KB) back.
   SSL_CTX_set_mode(context_, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_dh_auto(context_, 1);
@@ -97,8 +97,8 @@ void SSLContext::load_cert_chain_pem(std::string_view certificates, std::string_
   const std::string_view key_text = key.empty() ? certificates : key;
   const detail::BioPtr bio(BIO_new_mem_buf(key_text.data(), static_cast<int>(key_text.size())));
   if (!bio) throw std::bad_alloc();
-  const detail::KeyPtr private_key(PEM_read_bio_PrivateKey(
-      bio.get(), nullptr, &give_password, const_cast<std::string*>(&password)));
+  const detail::KeyPtr private_key(PEM_read_bio_PrivateKey(bio.get(), nullptr, &give_password,
+                                                           const_cast<std::string*>(&password)));
   if (!private_key) throw_queued_error("reading a private key");
   // In one step, so that a live context never has a new certificate with the old key.
   if (SSL_CTX_use_cert_and_key(context_, leaf.get(), private_key.get(), chain.get(), 1) != 1) {

@@ -31,9 +31,9 @@ SSLCertVerificationError::SSLCertVerificationError(int verify_code, std::string 
 SSLCertVerificationError::~SSLCertVerificationError() = default;
 
 SSLEOFError::SSLEOFError(const std::string& operation)
-    : SSLError(SSL_R_UNEXPECTED_EOF_WHILE_READING, "unexpected end of the connection",
-               operation +
-                   " failed: the connection ended without close_notify, data may be missing") {}
+    : SSLError(
+          SSL_R_UNEXPECTED_EOF_WHILE_READING, "unexpected end of the connection",
+          operation + " failed: the connection ended without close_notify, data may be missing") {}
 SSLEOFError::~SSLEOFError() = default;
 
 }  // namespace brio::tls

@@ -88,8 +88,8 @@ struct BioAccess {
     const bool mismatch =
         code == X509_V_ERR_HOSTNAME_MISMATCH || code == X509_V_ERR_IP_ADDRESS_MISMATCH;
     if (ok == 1 || !mismatch) return ok;
-    auto* ssl = static_cast<SSL*>(
-        X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    auto* ssl =
+        static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
     X509* certificate = X509_STORE_CTX_get0_cert(store);
     if (ssl == nullptr || certificate == nullptr) return ok;
     try {
@@ -121,9 +121,7 @@ bool is_ip(const std::string& host) {
          inet_pton(AF_INET6, host.c_str(), bytes) == 1;
 }
 
-int clamp_size(std::size_t size) {
-  return size > INT_MAX ? INT_MAX : static_cast<int>(size);
-}
+int clamp_size(std::size_t size) { return size > INT_MAX ? INT_MAX : static_cast<int>(size); }
 }  // namespace
 
 SSLObject::SSLObject(std::shared_ptr<const SSLContext> context, const std::string& server_hostname)
@@ -154,9 +152,8 @@ SSLObject::SSLObject(std::shared_ptr<const SSLContext> context, const std::strin
       detail::throw_queued_error("setting the server name");
     }
     if (context_->check_hostname()) {
-      const int done =
-          ip ? X509_VERIFY_PARAM_set1_ip_asc(parameters, server_hostname_.c_str())
-             : X509_VERIFY_PARAM_set1_host(parameters, server_hostname_.c_str(), 0);
+      const int done = ip ? X509_VERIFY_PARAM_set1_ip_asc(parameters, server_hostname_.c_str())
+                          : X509_VERIFY_PARAM_set1_host(parameters, server_hostname_.c_str(), 0);
       if (done != 1) detail::throw_queued_error("setting the host name to check");
     }
   }

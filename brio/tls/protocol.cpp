@@ -19,8 +19,6 @@ using net::detail::LoopState;
 namespace {
 
 constexpr std::size_t write_high_water = 512 * 1024;
-constexpr std::size_t read_high_water = 256 * 1024;
-constexpr std::size_t read_low_water = read_high_water / 4;
 constexpr std::uint32_t late_writes_before_warning = 5;
 
 Duration positive(std::optional<Duration> given, Duration fallback, const char* name) {
@@ -49,8 +47,8 @@ SSLProtocol::SSLProtocol(EventLoop& loop, std::shared_ptr<Protocol> app_protocol
       waiter_(std::move(waiter)),
       handshake_timeout_(positive(options.ssl_handshake_timeout, std::chrono::seconds(60),
                                   "ssl_handshake_timeout")),
-      shutdown_timeout_(positive(options.ssl_shutdown_timeout, std::chrono::seconds(30),
-                                 "ssl_shutdown_timeout")),
+      shutdown_timeout_(
+          positive(options.ssl_shutdown_timeout, std::chrono::seconds(30), "ssl_shutdown_timeout")),
       write_limits_(net::detail::make_write_buffer_limits({}, write_high_water)),
       app_state_(options.call_connection_made ? AppState::init : AppState::made) {
   if (options.server_side && context_->role() == Role::client) {
@@ -116,9 +114,9 @@ bool SSLProtocol::eof_received() {
   try {
     switch (state_) {
       case State::handshake:
-        handshake_failed(std::make_exception_ptr(ConnectionResetError(
-            std::error_code(ECONNRESET, std::generic_category()),
-            "TLS handshake failed: the peer closed the connection")));
+        handshake_failed(std::make_exception_ptr(
+            ConnectionResetError(std::error_code(ECONNRESET, std::generic_category()),
+                                 "TLS handshake failed: the peer closed the connection")));
         break;
       case State::wrapped:
         state_ = State::flushing;
@@ -146,7 +144,8 @@ void SSLProtocol::connection_lost(std::exception_ptr exc) {
   backlog_.clear();
   (void)object_->take_outgoing();
   app_transport_.closed_ = true;
-  // Also when an upgrade by start_tls was under way: who was told of a beginning is told of its end.
+  // Also when an upgrade by start_tls was under way: who was told of a beginning is told of its
+  // end.
   if (app_state_ == AppState::made || app_state_ == AppState::eof) {
     app_state_ = AppState::lost;
     loop_->call_soon([protocol = app_protocol_, exc] { protocol->connection_lost(exc); });
@@ -373,129 +372,6 @@ void SSLProtocol::control_app_writing() {
       report(current_ordinary_exception(), "protocol.resume_writing() failed");
     }
   }
-}
-
-// ---- reading
-
-void SSLProtocol::do_read() {
-  if (state_ != State::wrapped && state_ != State::flushing) return;
-  try {
-    if (!app_reading_paused_) {
-      if (app_buffered_ != nullptr) {
-        read_for_buffer(*app_buffered_);
-      } else {
-        read_for_stream();
-      }
-      if (!backlog_.empty()) {
-        do_write();
-      } else {
-        send_outgoing();
-      }
-    }
-    control_lower_reading();
-  } catch (...) {
-    fatal_error(current_ordinary_exception(), "Fatal error on SSL protocol");
-  }
-}
-
-void SSLProtocol::read_for_stream() {
-  const LoopState::Loan loan(*loop_);
-  std::size_t filled = 0;
-  bool closed = false;
-  // As much as there is in one call, as one read of a plain socket would give it.
-  while (!closed && !app_reading_paused_) {
-    std::optional<std::size_t> count;
-    try {
-      count = object_->read(loan.data() + filled, loan.size() - filled);
-    } catch (...) {
-      // What came before the damage is genuine.
-      const std::exception_ptr error = std::current_exception();
-      deliver({loan.data(), filled});
-      std::rethrow_exception(error);
-    }
-    if (!count) break;
-    closed = *count == 0;
-    filled += *count;
-    if (filled == loan.size()) {
-      deliver({loan.data(), std::exchange(filled, 0)});
-      if (state_ != State::wrapped && state_ != State::flushing) return;
-    }
-  }
-  deliver({loan.data(), filled});
-  if (closed) peer_closed();
-}
-
-void SSLProtocol::deliver(std::string_view data) {
-  // Held here: the callback may put another protocol in charge.
-  const std::shared_ptr<Protocol> protocol = app_protocol_;
-  if (!data.empty() && protocol) protocol->data_received(data);
-}
-
-void SSLProtocol::read_for_buffer(BufferedProtocol& protocol) {
-  const std::shared_ptr<Protocol> held = app_protocol_;
-  const auto hint = static_cast<std::ptrdiff_t>(object_->incoming_size());
-  const std::span<char> memory = protocol.get_buffer(hint);
-  if (memory.empty()) throw RuntimeError("get_buffer() returned an empty buffer");
-  std::size_t filled = 0;
-  bool closed = false;
-  while (filled < memory.size()) {
-    const auto count = object_->read(memory.data() + filled, memory.size() - filled);
-    if (!count) break;
-    closed = *count == 0;
-    if (closed) break;
-    filled += *count;
-  }
-  if (filled == memory.size()) {
-    // There may be more: it needs another buffer.
-    loop_->call_soon([self = shared_from_this()] { self->do_read(); });
-  }
-  if (filled != 0) protocol.buffer_updated(filled);
-  if (closed) peer_closed();
-}
-
-void SSLProtocol::peer_closed() {
-  call_eof_received();
-  start_shutdown();
-}
-
-void SSLProtocol::call_eof_received() {
-  if (app_state_ != AppState::made) return;
-  app_state_ = AppState::eof;
-  const std::shared_ptr<Protocol> protocol = app_protocol_;
-  if (!protocol) return;
-  try {
-    if (protocol->eof_received()) {
-      log(LogLevel::warning, "brio.tls",
-          "returning true from eof_received() has no effect when using TLS");
-    }
-  } catch (...) {
-    fatal_error(current_ordinary_exception(), "Error calling eof_received()");
-  }
-}
-
-void SSLProtocol::control_lower_reading() {
-  if (!transport_) return;
-  const std::size_t size = object_->incoming_size();
-  if (size >= read_high_water && !lower_reading_paused_) {
-    lower_reading_paused_ = true;
-    transport_->pause_reading();
-  } else if (size <= read_low_water && lower_reading_paused_) {
-    lower_reading_paused_ = false;
-    transport_->resume_reading();
-  }
-}
-
-void SSLProtocol::resume_app_reading() {
-  if (!app_reading_paused_) return;
-  app_reading_paused_ = false;
-  loop_->call_soon([self = shared_from_this()] {
-    switch (self->state_) {
-      case State::wrapped: self->do_read(); break;
-      case State::flushing: self->do_flush(); break;
-      case State::shutdown: self->do_shutdown(); break;
-      default: break;
-    }
-  });
 }
 
 // ---- errors and facts

@@ -19,53 +19,9 @@ import termios
 import threading
 import time
 import unittest
-
 import servers
 from servers import content
-
-BRIO = None
-# Seconds after which a command counts as hung. No test depends on speed.
-PATIENCE = 240
-
-
-class GetTest(unittest.TestCase):
-    maxDiff = None
-
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="brio-get-")
-        self.addCleanup(folder.cleanup)
-        self.root = pathlib.Path(folder.name)
-        self.out = self.root / "out"
-
-    def start(self, *arguments, **options):
-        options.setdefault("stdin", subprocess.DEVNULL)
-        return subprocess.Popen(
-            [BRIO, "get", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, errors="replace", **options)
-
-    def get(self, *arguments, status=0, **options):
-        """Runs it with -o out; gives (stdout, stderr)."""
-        text = options.pop("input", None)
-        if text is not None:
-            options["stdin"] = subprocess.PIPE
-        process = self.start("-o", self.out, *arguments, **options)
-        out, err = process.communicate(text, timeout=PATIENCE)
-        self.assertEqual(process.returncode, status, err)
-        self.assertNotIn("runtime error", err)
-        self.assertNotIn("AddressSanitizer", err)
-        return out, err
-
-    def json(self, *arguments, status=0, **options):
-        """Runs it with --json; gives the results by the URL's last part."""
-        out, _ = self.get("--json", *arguments, status=status, **options)
-        results = [json.loads(line) for line in out.splitlines()]
-        return {result["url"].rsplit("/", 1)[1]: result for result in results}
-
-    def names(self):
-        return sorted(path.name for path in self.out.iterdir())
-
-    def read(self, name):
-        return (self.out / name).read_bytes()
+from get_case import COMMAND, PATIENCE, GetTest
 
 
 class Basics(GetTest):
@@ -166,12 +122,12 @@ class Basics(GetTest):
                           ["-j", "x", "http://h/"], ["--timeout", "-1", "http://h/"]):
             _, err = self.get(*arguments, status=2)
             self.assertTrue(err, arguments)
-        result = subprocess.run([BRIO, "get", "--help"], capture_output=True, text=True)
+        result = subprocess.run([COMMAND[0], "get", "--help"], capture_output=True, text=True)
         self.assertEqual(result.returncode, 0)
         self.assertIn("--sha256", result.stdout)
-        result = subprocess.run([BRIO, "--version"], capture_output=True, text=True)
+        result = subprocess.run([COMMAND[0], "--version"], capture_output=True, text=True)
         self.assertRegex(result.stdout, r"^brio \d+\.\d+\.\d+\n$")
-        self.assertEqual(subprocess.run([BRIO], capture_output=True).returncode, 2)
+        self.assertEqual(subprocess.run([COMMAND[0]], capture_output=True).returncode, 2)
         _, err = self.get("-i", self.root / "missing", status=1)
         self.assertIn("No such file or directory", err)
 
@@ -576,7 +532,7 @@ class Terminal(GetTest):
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         with servers.script({"/\x41.bin": route}) as (url, _):
-            process = subprocess.Popen([BRIO, "get", "-o", self.out, f"{url}/A.bin"],
+            process = subprocess.Popen([COMMAND[0], "get", "-o", self.out, f"{url}/A.bin"],
                                        stdin=subprocess.DEVNULL, stdout=slave, stderr=slave,
                                        env={**os.environ, "TERM": "xterm"})
             os.close(slave)
@@ -629,5 +585,5 @@ class Tls(GetTest):
 
 
 if __name__ == "__main__":
-    BRIO = os.path.abspath(sys.argv.pop(1))
+    COMMAND.append(os.path.abspath(sys.argv.pop(1)))
     unittest.main(verbosity=2)

@@ -26,8 +26,7 @@ TEST_CASE("timeout: a scope of the caller's tells afterwards whether it expired"
     const auto error = outcome.error_as<TimeoutError>();
     REQUIRE(error);
     CHECK_THROWS_AS(std::rethrow_exception(error->cause()), CancelledError);
-    const auto again =
-        co_await as_outcome(brio::timeout(late, []() -> Coro<> { co_return; }));
+    const auto again = co_await as_outcome(brio::timeout(late, []() -> Coro<> { co_return; }));
     CHECK(again.error_as<RuntimeError>());
   });
 }

@@ -116,7 +116,8 @@ TEST_CASE("concurrent future: callbacks run in order, in the completing thread, 
     where = std::this_thread::get_id();
   });
   future.add_done_callback([&] { order += "b"; });
-  future.add_done_callback([&](const concurrent::AnyFuture& done) { order += done.done() ? "c" : "?"; });
+  future.add_done_callback(
+      [&](const concurrent::AnyFuture& done) { order += done.done() ? "c" : "?"; });
   std::thread worker([&] { future.set_result(1); });
   const auto id = worker.get_id();
   worker.join();

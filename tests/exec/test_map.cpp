@@ -74,7 +74,9 @@ TEST_CASE("map: what is not asked for is cancelled") {
     ThreadPoolExecutor pool({.max_workers = 1});
     (void)pool.submit([&] { blocker.block(); });
     blocker.wait_until_started();
-    { const auto results = pool.map([&](int) { ++ran; }, std::vector<int>(10)); }
+    {
+      const auto results = pool.map([&](int) { ++ran; }, std::vector<int>(10));
+    }
     blocker.let_go();
   }
   CHECK(ran == 0);
@@ -107,13 +109,12 @@ TEST_CASE("map: buffersize submits only so much ahead") {
   for (++at; at != results.end(); ++at) CHECK(*at == count++);
   CHECK(count == 100);
   CHECK(taken == 100);
-  CHECK_THROWS_AS((void)pool.map({.buffersize = 0}, [](int x) { return x; }, numbers),
-                  brio::ValueError);
+  CHECK_THROWS_AS(
+      (void)pool.map({.buffersize = 0}, [](int x) { return x; }, numbers), brio::ValueError);
 }
 
 TEST_CASE("map: after shutdown it throws, and cancels what it had submitted") {
   ThreadPoolExecutor pool({.max_workers = 1});
   pool.shutdown();
-  CHECK_THROWS_AS((void)pool.map([](int x) { return x; }, std::vector<int>{1}),
-                  brio::RuntimeError);
+  CHECK_THROWS_AS((void)pool.map([](int x) { return x; }, std::vector<int>{1}), brio::RuntimeError);
 }

@@ -102,12 +102,11 @@ TEST_CASE("run_in_executor: cancelling stops a job that has not begun, and only 
       finished = true;
     });
     blocker.wait_until_started();
-    const auto queued =
-        brio::create_task([&ran, &pool, counted = Counted(alive)]() -> Coro<> {
-          co_await brio::run_in_executor(&pool, [&ran, counted] { ran = true; });
-        });
+    const auto queued = brio::create_task([&ran, &pool, counted = Counted(alive)]() -> Coro<> {
+      co_await brio::run_in_executor(&pool, [&ran, counted] { ran = true; });
+    });
     co_await brio::yield_now();  // queued is submitted
-    CHECK(alive == 3);  // in the task's closure, in the call's temporary, in the job
+    CHECK(alive == 3);           // in the task's closure, in the call's temporary, in the job
     queued.cancel();
     const auto outcome = co_await brio::as_outcome(queued);
     CHECK(outcome.cancelled());
@@ -176,9 +175,9 @@ TEST_CASE("to_thread: sees a copy of the caller's context; run_in_executor sees 
 TEST_CASE("to_thread: is a coroutine, so it can be a task, gathered, timed") {
   in_loop([]() -> Coro<> {
     const auto task = brio::create_task(brio::to_thread([](int x) { return x + 1; }, 1));
-    const auto [a, b] = co_await brio::gather(brio::to_thread([] { return 1; }),
-                                              brio::to_thread([](std::unique_ptr<int> p) { return *p; },
-                                                              std::make_unique<int>(2)));
+    const auto [a, b] = co_await brio::gather(
+        brio::to_thread([] { return 1; }),
+        brio::to_thread([](std::unique_ptr<int> p) { return *p; }, std::make_unique<int>(2)));
     const int c = co_await task;
     co_await brio::to_thread([] {});
     CHECK(a + b + c == 5);
@@ -291,9 +290,8 @@ TEST_CASE("a loop that closes while a job runs: the result is dropped, nothing c
       finished = true;
       return std::string("late");
     });
-    const auto task = loop->create_task([](brio::Future<std::string> f) -> Coro<> {
-      co_await f;
-    }(future));
+    const auto task =
+        loop->create_task([](brio::Future<std::string> f) -> Coro<> { co_await f; }(future));
     loop->stop();
     loop->run_forever();
     blocker.wait_until_started();

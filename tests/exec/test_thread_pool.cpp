@@ -46,8 +46,7 @@ TEST_CASE("thread pool: values, errors, void, references, members, move-only") {
   auto box = pool.submit([](std::unique_ptr<int> p) { return p; }, std::make_unique<int>(3));
   CHECK(*std::move(box).result() == 3);
   // Not a std::exception, and not a task's business here: it travels as it is.
-  CHECK_THROWS_AS(pool.submit([] { throw brio::CancelledError(); }).result(),
-                  brio::CancelledError);
+  CHECK_THROWS_AS(pool.submit([] { throw brio::CancelledError(); }).result(), brio::CancelledError);
 }
 
 TEST_CASE("thread pool: max_workers") {
@@ -65,8 +64,14 @@ TEST_CASE("thread pool: a thread is started only when none is idle") {
   std::set<std::string> names;
   Blocker first;
   Blocker second;
-  const auto a = pool.submit([&] { first.block(); return this_thread_name(); });
-  const auto b = pool.submit([&] { second.block(); return this_thread_name(); });
+  const auto a = pool.submit([&] {
+    first.block();
+    return this_thread_name();
+  });
+  const auto b = pool.submit([&] {
+    second.block();
+    return this_thread_name();
+  });
   first.wait_until_started();
   second.wait_until_started();  // both at once: two threads
   first.let_go();
@@ -121,8 +126,14 @@ TEST_CASE("thread pool: the initializer runs once in each thread, before its fir
                            }});
   Blocker first;
   Blocker second;
-  const auto a = pool.submit([&] { first.block(); return mark; });
-  const auto b = pool.submit([&] { second.block(); return mark; });
+  const auto a = pool.submit([&] {
+    first.block();
+    return mark;
+  });
+  const auto b = pool.submit([&] {
+    second.block();
+    return mark;
+  });
   first.wait_until_started();
   second.wait_until_started();
   first.let_go();
@@ -161,7 +172,10 @@ TEST_CASE("thread pool: shutdown finishes what was submitted and refuses more") 
 TEST_CASE("thread pool: shutdown can cancel what has not begun") {
   Blocker blocker;
   ThreadPoolExecutor pool({.max_workers = 1});
-  const auto running = pool.submit([&] { blocker.block(); return 1; });
+  const auto running = pool.submit([&] {
+    blocker.block();
+    return 1;
+  });
   blocker.wait_until_started();
   std::atomic<int> alive{0};
   const auto waiting = pool.submit([counted = Counted(alive)] { return 2; });
@@ -212,8 +226,7 @@ TEST_CASE("thread pool: a job cannot wait for its own thread") {
 }
 
 TEST_CASE("thread pool: the executor may go in one of its own jobs") {
-  auto pool = std::make_shared<ThreadPoolExecutor>(
-      brio::ThreadPoolOptions{.max_workers = 1});
+  auto pool = std::make_shared<ThreadPoolExecutor>(brio::ThreadPoolOptions{.max_workers = 1});
   const auto ended = pool->ended();
   std::latch handed_over{1};
   (void)pool->submit([pool, &handed_over]() mutable {
@@ -231,7 +244,10 @@ TEST_CASE("thread pool: dropped without a wait, the threads finish on their own"
   Blocker blocker;
   {
     ThreadPoolExecutor pool({.max_workers = 1});
-    (void)pool.submit([&] { blocker.block(); ++done; });
+    (void)pool.submit([&] {
+      blocker.block();
+      ++done;
+    });
     (void)pool.submit([&] { ++done; });
     ended = pool.ended();
     pool.shutdown({.wait = false});
@@ -287,8 +303,7 @@ TEST_CASE("thread pool: callable and arguments are gone before the result is kno
   ThreadPoolExecutor pool({.max_workers = 1});
   std::atomic<int> alive{0};
   for (int i = 0; i < 100; ++i) {
-    const auto future =
-        pool.submit([counted = Counted(alive)](const Counted&) {}, Counted(alive));
+    const auto future = pool.submit([counted = Counted(alive)](const Counted&) {}, Counted(alive));
     future.result();
     CHECK(alive == 0);
   }
@@ -346,7 +361,10 @@ TEST_CASE("thread pool: someone else sets the result of a running job") {
   const exec_test::LogCapture log;
   Blocker blocker;
   ThreadPoolExecutor pool({.max_workers = 1});
-  const auto future = pool.submit([&] { blocker.block(); return 1; });
+  const auto future = pool.submit([&] {
+    blocker.block();
+    return 1;
+  });
   blocker.wait_until_started();
   future.set_result(2);
   CHECK(future.result() == 2);

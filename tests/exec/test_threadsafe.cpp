@@ -157,9 +157,7 @@ TEST_CASE("call_soon_threadsafe: posts race with the end of the loop; none is lo
 TEST_CASE("call_soon_threadsafe: a thread may stop the loop and see it destroyed") {
   for (int round = 0; round < 300; ++round) {
     brio::LoopPtr loop = brio::new_event_loop();
-    std::thread stopper([raw = loop.get()] {
-      raw->call_soon_threadsafe([raw] { raw->stop(); });
-    });
+    std::thread stopper([raw = loop.get()] { raw->call_soon_threadsafe([raw] { raw->stop(); }); });
     loop->run_forever();
     loop.reset();
     stopper.join();
@@ -207,7 +205,7 @@ TEST_CASE("run_coroutine_threadsafe: runs in the loop's thread, in the caller's 
   var.set(5);
   const LoopThread loop;
   const auto in_loop_thread = [](brio::EventLoop* of) -> Coro<bool> {
-    co_return brio::running_loop_or_null() == of && var.get() == 5;
+    co_return brio::running_loop_or_null() == of&& var.get() == 5;
   };
   CHECK(brio::run_coroutine_threadsafe(in_loop_thread(&*loop), *loop).result());
   var.set(0);
@@ -291,8 +289,7 @@ TEST_CASE("run_coroutine_threadsafe: a loop that closes cancels what it will not
   CHECK_THROWS_AS((void)brio::run_coroutine_threadsafe(forever(), *loop), brio::RuntimeError);
   auto used = add(1, 2);
   used.close();
-  CHECK_THROWS_AS((void)brio::run_coroutine_threadsafe(std::move(used), *loop),
-                  brio::RuntimeError);
+  CHECK_THROWS_AS((void)brio::run_coroutine_threadsafe(std::move(used), *loop), brio::RuntimeError);
 }
 
 TEST_CASE("run_coroutine_threadsafe: the future may be cancelled when the loop is long gone") {
@@ -421,9 +418,8 @@ TEST_CASE("wrap_future: two loops talk to each other") {
     CHECK(sum == 99 * 100 / 2);
     // A cancellation goes all the way.
     const auto remote = brio::run_coroutine_threadsafe(forever(), *other);
-    const auto waiting = brio::create_task([](concurrent::Future<> f) -> Coro<> {
-      co_await brio::wrap_future(f);
-    }(remote));
+    const auto waiting = brio::create_task(
+        [](concurrent::Future<> f) -> Coro<> { co_await brio::wrap_future(f); }(remote));
     co_await brio::yield_now();
     waiting.cancel();
     const auto outcome = co_await brio::as_outcome(waiting);

@@ -2,8 +2,8 @@
 #include <brio/net/address.hpp>
 #include <brio/net/addrinfo.hpp>
 
-#include <cstring>
 #include <doctest/doctest.h>
+#include <cstring>
 #include <netdb.h>
 #include <unordered_map>
 
@@ -103,8 +103,7 @@ TEST_CASE("address: a kernel address of any length is taken without overrun") {
       SocketAddress::from_raw(reinterpret_cast<const sockaddr*>(&full), sizeof full);
   CHECK(address.path() == std::string(108, 'p'));
   CHECK(SocketAddress::from_raw(nullptr, 0).family() == AF_UNSPEC);
-  CHECK(SocketAddress::from_raw(reinterpret_cast<const sockaddr*>(&full), 1).family() ==
-        AF_UNSPEC);
+  CHECK(SocketAddress::from_raw(reinterpret_cast<const sockaddr*>(&full), 1).family() == AF_UNSPEC);
   const auto unnamed =
       SocketAddress::from_raw(reinterpret_cast<const sockaddr*>(&full), sizeof(sa_family_t));
   CHECK(unnamed.family() == AF_UNIX);
@@ -120,14 +119,15 @@ TEST_CASE("address: usable as a map's key") {
 }
 
 TEST_CASE("getaddrinfo: literals, localhost and failures") {
-  const auto answers =
-      brio::net::blocking_getaddrinfo("127.0.0.1", "80", {.type = SOCK_STREAM, .flags = AI_NUMERICHOST});
+  const auto answers = brio::net::blocking_getaddrinfo(
+      "127.0.0.1", "80", {.type = SOCK_STREAM, .flags = AI_NUMERICHOST});
   REQUIRE(answers.size() == 1);
   CHECK(answers[0].address == SocketAddress::ip("127.0.0.1", 80));
   CHECK(answers[0].proto == IPPROTO_TCP);
 
-  CHECK_THROWS_AS((void)brio::net::blocking_getaddrinfo("not a host", "80", {.flags = AI_NUMERICHOST}),
-                  brio::gaierror);
+  CHECK_THROWS_AS(
+      (void)brio::net::blocking_getaddrinfo("not a host", "80", {.flags = AI_NUMERICHOST}),
+      brio::gaierror);
   try {
     (void)brio::net::blocking_getaddrinfo("nowhere", "80", {.flags = AI_NUMERICHOST});
     FAIL("no error");
@@ -136,7 +136,8 @@ TEST_CASE("getaddrinfo: literals, localhost and failures") {
     CHECK(error.error_number() == EAI_NONAME);
     CHECK(std::string(error.what()).find("'nowhere'") != std::string::npos);
   }
-  CHECK_THROWS_AS((void)brio::net::blocking_getaddrinfo(std::string("a\0b", 3), "80"), brio::ValueError);
+  CHECK_THROWS_AS((void)brio::net::blocking_getaddrinfo(std::string("a\0b", 3), "80"),
+                  brio::ValueError);
 }
 
 TEST_CASE("literal_addrinfo answers literals only, and only in the family asked for") {
@@ -149,8 +150,8 @@ TEST_CASE("literal_addrinfo answers literals only, and only in the family asked 
 }
 
 TEST_CASE("getnameinfo: numeric") {
-  const auto [host, service] = brio::net::blocking_getnameinfo(SocketAddress::ip("::1", 7),
-                                                      NI_NUMERICHOST | NI_NUMERICSERV);
+  const auto [host, service] =
+      brio::net::blocking_getnameinfo(SocketAddress::ip("::1", 7), NI_NUMERICHOST | NI_NUMERICSERV);
   CHECK(host == "::1");
   CHECK(service == "7");
 }

@@ -1,8 +1,8 @@
 #include <brio/net/read_buffer.hpp>
 #include <brio/net/write_buffer.hpp>
 
-#include <algorithm>
 #include <doctest/doctest.h>
+#include <algorithm>
 #include <random>
 #include <vector>
 
@@ -121,9 +121,7 @@ TEST_CASE("read buffer: takes from the front what was appended at the back") {
         expected.erase(0, count);
         break;
       }
-      default:
-        buffer.consume(count / 4);
-        expected.erase(0, count / 4);
+      default: buffer.consume(count / 4); expected.erase(0, count / 4);
     }
     REQUIRE(buffer.view() == expected);
   }

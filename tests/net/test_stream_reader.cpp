@@ -61,7 +61,8 @@ TEST_CASE("reader: readuntil, its limit and its errors (scenario 603)") {
         "ValueError\n");
 }
 
-TEST_CASE("reader: pauses its transport above twice the limit, resumes at the limit (scenario 605)") {
+TEST_CASE(
+    "reader: pauses its transport above twice the limit, resumes at the limit (scenario 605)") {
   Trace ev;
   run([&]() -> Coro<> {
     StreamReader r(4);
@@ -108,7 +109,8 @@ TEST_CASE("reader: read some, nothing, all (scenario 606)") {
   CHECK(ev.str() == "b''\nb'abcdef'\nb'ghij'\nFalse\nb'klmn' b''\n");
 }
 
-TEST_CASE("reader: one waiting reader only; a cancelled one leaves the stream usable (scenario 607)") {
+TEST_CASE(
+    "reader: one waiting reader only; a cancelled one leaves the stream usable (scenario 607)") {
   Trace ev;
   run([&]() -> Coro<> {
     StreamReader r;

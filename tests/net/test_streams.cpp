@@ -111,7 +111,8 @@ TEST_CASE("streams: the peer resets (scenario 625)") {
         "read ConnectionResetError\ndrain ConnectionResetError\nclosed ConnectionResetError\n");
 }
 
-TEST_CASE("streams: a closed server refuses, lets the old client go on, waits for it (scenario 627)") {
+TEST_CASE(
+    "streams: a closed server refuses, lets the old client go on, waits for it (scenario 627)") {
   Trace ev;
   run([&]() -> Coro<> {
     const auto handler = [](StreamReader r, StreamWriter w) -> Coro<> {
@@ -218,8 +219,7 @@ TEST_CASE("streams: a handler's error is reported and closes; a cancelled one cl
     server->close();
     co_await server->wait_closed();
   });
-  CHECK(ev.str() ==
-        "HANDLER Unhandled exception in client_connected_cb Boom(handler)\nb''\nb''\n");
+  CHECK(ev.str() == "HANDLER Unhandled exception in client_connected_cb Boom(handler)\nb''\nb''\n");
 }
 
 TEST_CASE("streams: a writer that is dropped unclosed closes its connection") {

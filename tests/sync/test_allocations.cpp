@@ -90,11 +90,10 @@ TEST_CASE("no allocation: lock hand-over") {
       g.tick(i);
     }
   };
-  run(
-      [](auto work, Gauge& g, brio::Lock& l) -> Coro<void> {
-        co_await together(create_task(work, std::ref(g), std::ref(l)),
-                          create_task(work, std::ref(g), std::ref(l)));
-      }(worker, gauge, lock));
+  run([](auto work, Gauge& g, brio::Lock& l) -> Coro<void> {
+    co_await together(create_task(work, std::ref(g), std::ref(l)),
+                      create_task(work, std::ref(g), std::ref(l)));
+  }(worker, gauge, lock));
   CHECK_NO_ALLOCATION(gauge);
 }
 
@@ -110,11 +109,10 @@ TEST_CASE("no allocation: semaphore hand-over") {
       g.tick(i);
     }
   };
-  run(
-      [](auto work, Gauge& g, brio::Semaphore& s) -> Coro<void> {
-        co_await together(create_task(work, std::ref(g), std::ref(s)),
-                          create_task(work, std::ref(g), std::ref(s)));
-      }(worker, gauge, semaphore));
+  run([](auto work, Gauge& g, brio::Semaphore& s) -> Coro<void> {
+    co_await together(create_task(work, std::ref(g), std::ref(s)),
+                      create_task(work, std::ref(g), std::ref(s)));
+  }(worker, gauge, semaphore));
   CHECK_NO_ALLOCATION(gauge);
 }
 
@@ -139,10 +137,9 @@ TEST_CASE("no allocation: event ping-pong") {
       p.pong.set();
     }
   };
-  run(
-      [](auto l, auto r, Gauge& g, Pair& p) -> Coro<void> {
-        co_await together(create_task(l, std::ref(g), std::ref(p)), create_task(r, std::ref(p)));
-      }(left, right, gauge, pair));
+  run([](auto l, auto r, Gauge& g, Pair& p) -> Coro<void> {
+    co_await together(create_task(l, std::ref(g), std::ref(p)), create_task(r, std::ref(p)));
+  }(left, right, gauge, pair));
   CHECK_NO_ALLOCATION(gauge);
 }
 
@@ -164,11 +161,10 @@ TEST_CASE("no allocation: condition, wait and wait_for") {
       if (self == 0) g.tick(i);
     }
   };
-  run(
-      [](auto work, Gauge& g, Shared& s) -> Coro<void> {
-        co_await together(create_task(work, std::ref(g), std::ref(s), 0),
-                          create_task(work, std::ref(g), std::ref(s), 1));
-      }(worker, gauge, shared));
+  run([](auto work, Gauge& g, Shared& s) -> Coro<void> {
+    co_await together(create_task(work, std::ref(g), std::ref(s), 0),
+                      create_task(work, std::ref(g), std::ref(s), 1));
+  }(worker, gauge, shared));
   CHECK_NO_ALLOCATION(gauge);
 }
 
@@ -179,11 +175,10 @@ TEST_CASE("no allocation: barrier") {
     for (int i = 0; i < 2 * Gauge::rounds; ++i)
       if (co_await b.wait() == 0) g.tick(i);
   };
-  run(
-      [](auto work, Gauge& g, brio::Barrier& b) -> Coro<void> {
-        co_await together(create_task(work, std::ref(g), std::ref(b)),
-                          create_task(work, std::ref(g), std::ref(b)));
-      }(worker, gauge, barrier));
+  run([](auto work, Gauge& g, brio::Barrier& b) -> Coro<void> {
+    co_await together(create_task(work, std::ref(g), std::ref(b)),
+                      create_task(work, std::ref(g), std::ref(b)));
+  }(worker, gauge, barrier));
   CHECK_NO_ALLOCATION(gauge);
 }
 
@@ -203,11 +198,10 @@ TEST_CASE_TEMPLATE("no allocation: queues", Q, brio::Queue<int>, brio::LifoQueue
         g.tick(i);
       }
     };
-    run(
-        [](auto produce, auto consume, Gauge& g, Q& q) -> Coro<void> {
-          co_await together(create_task(produce, std::ref(q)),
-                            create_task(consume, std::ref(g), std::ref(q)));
-        }(producer, consumer, gauge, queue));
+    run([](auto produce, auto consume, Gauge& g, Q& q) -> Coro<void> {
+      co_await together(create_task(produce, std::ref(q)),
+                        create_task(consume, std::ref(g), std::ref(q)));
+    }(producer, consumer, gauge, queue));
     CHECK_NO_ALLOCATION(gauge);
   }
 }
@@ -222,11 +216,10 @@ TEST_CASE("no allocation: memory channels") {
     const auto consumer = [](Gauge& g, brio::MemoryReceiveChannel<int> receiver) -> Coro<void> {
       for (int i = 0; co_await receiver.next(); ++i) g.tick(i);
     };
-    run(
-        [](auto produce, auto consume, Gauge& g, brio::MemoryChannel<int>& c) -> Coro<void> {
-          co_await together(create_task(produce, std::move(c.send_channel)),
-                            create_task(consume, std::ref(g), std::move(c.receive_channel)));
-        }(producer, consumer, gauge, channel));
+    run([](auto produce, auto consume, Gauge& g, brio::MemoryChannel<int>& c) -> Coro<void> {
+      co_await together(create_task(produce, std::move(c.send_channel)),
+                        create_task(consume, std::ref(g), std::move(c.receive_channel)));
+    }(producer, consumer, gauge, channel));
     CHECK_NO_ALLOCATION(gauge);
   }
 }

@@ -15,8 +15,12 @@ TEST_CASE("barrier: of one, and of none") {
   CHECK(thrown_by([] { Barrier bad(0); }) == "ValueError(parties must be > 0)");
   const auto story = play([](Scene& scene) -> Coro<void> {
     Barrier barrier(1);
-    auto other = create_task([](Scene& s) -> Coro<void> { s.log("other"); co_return; },
-                             std::ref(scene));
+    auto other = create_task(
+        [](Scene& s) -> Coro<void> {
+          s.log("other");
+          co_return;
+        },
+        std::ref(scene));
     scene.log(text(co_await barrier.wait()));
     scene.log(text(co_await barrier.scoped()));
     scene.log(text(barrier.parties()) + text(barrier.n_waiting()) + text(barrier.broken()));
@@ -112,8 +116,8 @@ TEST_CASE("barrier: abort") {
     scene.spawn("d", barrier.wait());
     co_await Scene::tell(scene, "e", barrier.wait());
   });
-  CHECK(story == "True0 main!BrokenBarrierError(Barrier aborted) a!" + std::string(broken) +
-                     " b!" + broken + " False d=2 e=0 c=1");
+  CHECK(story == "True0 main!BrokenBarrierError(Barrier aborted) a!" + std::string(broken) + " b!" +
+                     broken + " False d=2 e=0 c=1");
 }
 
 TEST_CASE("barrier: reset") {

@@ -88,8 +88,7 @@ TEST_CASE("condition: notify counts only those that still wait") {
     scene.log("-");
     co_await finish();
   });
-  CHECK(story ==
-        "a=True locked:True b=True locked:True - c!CancelledError() locked:True");
+  CHECK(story == "a=True locked:True b=True locked:True - c!CancelledError() locked:True");
 }
 
 TEST_CASE("condition: cancellation and notification") {

@@ -12,8 +12,12 @@ TEST_CASE("event: waiting for a set one does not suspend") {
     Event event;
     scene.log(text(event.is_set()));
     event.set();
-    auto other = create_task([](Scene& s) -> Coro<void> { s.log("other"); co_return; },
-                             std::ref(scene));
+    auto other = create_task(
+        [](Scene& s) -> Coro<void> {
+          s.log("other");
+          co_return;
+        },
+        std::ref(scene));
     scene.log(text(co_await event.wait()));
     co_await yield_now();
   });

@@ -23,8 +23,12 @@ Coro<void> hold(Scene& scene, Lock& lock, std::string name) {
 TEST_CASE("lock: a free one is taken without a turn of the loop") {
   const auto story = play([](Scene& scene) -> Coro<void> {
     Lock lock;
-    auto other = create_task([](Scene& s) -> Coro<void> { s.log("other"); co_return; },
-                             std::ref(scene));
+    auto other = create_task(
+        [](Scene& s) -> Coro<void> {
+          s.log("other");
+          co_return;
+        },
+        std::ref(scene));
     scene.log(text(co_await lock.acquire()));
     scene.log(text(lock.locked()));
     lock.release();
@@ -43,7 +47,12 @@ TEST_CASE("lock: release of a free one is an error; anyone may release a taken o
     Lock lock;
     scene.log(thrown_by([&] { lock.release(); }));
     co_await lock.acquire();
-    co_await create_task([](Lock& l) -> Coro<void> { l.release(); co_return; }, std::ref(lock));
+    co_await create_task(
+        [](Lock& l) -> Coro<void> {
+          l.release();
+          co_return;
+        },
+        std::ref(lock));
     scene.log(text(lock.locked()));
   });
   CHECK(story == "RuntimeError(Lock is not acquired.) False");
@@ -53,7 +62,8 @@ TEST_CASE("lock: waiters get it in the order of arrival, one hop after release")
   const auto story = play([](Scene& scene) -> Coro<void> {
     Lock lock;
     co_await lock.acquire();
-    for (const char* name : {"a", "b", "c"}) create_task(hold, std::ref(scene), std::ref(lock), name);
+    for (const char* name : {"a", "b", "c"})
+      create_task(hold, std::ref(scene), std::ref(lock), name);
     co_await yield_now();
     lock.release();
     scene.log("released:" + text(lock.locked()));

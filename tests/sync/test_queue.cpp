@@ -15,8 +15,12 @@ using namespace scene;
 TEST_CASE("queue: put and get do not suspend while there is room and something to get") {
   const auto story = play([](Scene& scene) -> Coro<void> {
     Queue<int> queue;
-    auto other = create_task([](Scene& s) -> Coro<void> { s.log("other"); co_return; },
-                             std::ref(scene));
+    auto other = create_task(
+        [](Scene& s) -> Coro<void> {
+          s.log("other");
+          co_return;
+        },
+        std::ref(scene));
     scene.log(text(queue.empty()) + text(queue.full()));
     co_await queue.put(1);
     co_await queue.put(2);

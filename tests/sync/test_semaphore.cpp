@@ -10,8 +10,7 @@ using brio::Semaphore;
 using namespace scene;
 
 TEST_CASE("semaphore: construction and bounds") {
-  CHECK(thrown_by([] { Semaphore bad(-1); }) ==
-        "ValueError(Semaphore initial value must be >= 0)");
+  CHECK(thrown_by([] { Semaphore bad(-1); }) == "ValueError(Semaphore initial value must be >= 0)");
   CHECK(thrown_by([] { BoundedSemaphore bad(-1); }) ==
         "ValueError(Semaphore initial value must be >= 0)");
   const auto story = play([](Scene& scene) -> Coro<void> {

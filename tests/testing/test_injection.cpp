@@ -98,7 +98,8 @@ TEST_CASE("injection: a single point can be tried again") {
 TEST_CASE("injection: finds a task left behind") {
   const std::string text = failure([] {
     for_each_cancellation([]() -> Coro<> {
-      const Task<> child = create_task({.name = "forgotten"}, []() -> Coro<> { co_await sleep(1h); });
+      const Task<> child =
+          create_task({.name = "forgotten"}, []() -> Coro<> { co_await sleep(1h); });
       co_await sleep(1s);
       child.cancel();
       (void)co_await as_outcome(child);
@@ -166,13 +167,12 @@ TEST_CASE("injection: a lock survives a cancellation at every point") {
     });
   };
   for (const Victim victim : {Victim::main, Victim::every_task, Victim::scope}) {
-    const std::size_t runs = for_each_cancellation(
-        scenario,
-        [&](const auto& run) {
-          INFO(run.describe());
-          CHECK(!lock->locked());
-        },
-        {.victim = victim});
+    const std::size_t runs = for_each_cancellation(scenario,
+                                                   [&](const auto& run) {
+                                                     INFO(run.describe());
+                                                     CHECK(!lock->locked());
+                                                   },
+                                                   {.victim = victim});
     CHECK(runs > 10);
   }
 }

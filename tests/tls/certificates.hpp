@@ -15,10 +15,10 @@ struct TestCertificate {
 struct TestCertificateOptions {
   std::string common_name = "localhost";
   std::string alt_names = "DNS:localhost,IP:127.0.0.1";  ///< as in openssl.cnf; "" for none
-  long valid_from = -3600;   ///< seconds from now
-  long valid_until = 86400;  ///< seconds from now
-  const TestCertificate* issuer = nullptr;  ///< self-signed without
-  bool authority = true;                    ///< basicConstraints CA
+  long valid_from = -3600;                               ///< seconds from now
+  long valid_until = 86400;                              ///< seconds from now
+  const TestCertificate* issuer = nullptr;               ///< self-signed without
+  bool authority = true;                                 ///< basicConstraints CA
   std::string key_password = {};
 };
 

@@ -47,8 +47,8 @@ TEST_CASE("tls streams: an echo, and what was agreed") {
   Trace ev;
   run([&]() -> Coro<> {
     auto server = co_await start_server(echo, "127.0.0.1", 0, {.ssl = server_context()});
-    auto [r, w] = co_await open_connection("127.0.0.1", port_of(server),
-                                           {.ssl = client_context(), .server_hostname = "localhost"});
+    auto [r, w] = co_await open_connection(
+        "127.0.0.1", port_of(server), {.ssl = client_context(), .server_hostname = "localhost"});
     w.write("hello\n");
     ev(co_await r.readline());
     ev(w.get_extra_info("sslcontext").has_value());
@@ -95,27 +95,29 @@ TEST_CASE("tls streams: megabytes both ways through drain") {
 TEST_CASE("tls streams: a certificate that is not trusted, or names another host, is refused") {
   Trace ev;
   std::string text;
-  run([&]() -> Coro<> {
-    tests::trap(ev);
-    auto server = co_await start_server(echo, "127.0.0.1", 0, {.ssl = server_context()});
-    auto outcome = co_await as_outcome(
-        open_connection("127.0.0.1", port_of(server),
-                        {.ssl = tls::create_default_context(), .server_hostname = "localhost"}));
-    ev(outcome.error());
-    text = describe(outcome.error());
-    outcome = co_await as_outcome(
-        open_connection("127.0.0.1", port_of(server),
-                        {.ssl = client_context(), .server_hostname = "example.org"}));
-    ev(outcome.error());
-    text += "\n" + describe(outcome.error());
-    // The host itself is the name to check, where none is given.
-    auto [r, w] =
-        co_await open_connection("127.0.0.1", port_of(server), {.ssl = client_context()});
-    ev("connected");
-    w.close();
-    server->close();
-    co_await server->wait_closed();
-  }, {.debug = false});
+  run(
+      [&]() -> Coro<> {
+        tests::trap(ev);
+        auto server = co_await start_server(echo, "127.0.0.1", 0, {.ssl = server_context()});
+        auto outcome = co_await as_outcome(open_connection(
+            "127.0.0.1", port_of(server),
+            {.ssl = tls::create_default_context(), .server_hostname = "localhost"}));
+        ev(outcome.error());
+        text = describe(outcome.error());
+        outcome = co_await as_outcome(
+            open_connection("127.0.0.1", port_of(server),
+                            {.ssl = client_context(), .server_hostname = "example.org"}));
+        ev(outcome.error());
+        text += "\n" + describe(outcome.error());
+        // The host itself is the name to check, where none is given.
+        auto [r, w] =
+            co_await open_connection("127.0.0.1", port_of(server), {.ssl = client_context()});
+        ev("connected");
+        w.close();
+        server->close();
+        co_await server->wait_closed();
+      },
+      {.debug = false});
   CHECK(ev.str() == "SSLCertVerificationError\nSSLCertVerificationError\nconnected\n");
   CHECK(text ==
         "certificate verify failed: self-signed certificate\n"
@@ -125,18 +127,20 @@ TEST_CASE("tls streams: a certificate that is not trusted, or names another host
 
 TEST_CASE("tls streams: a server learns from the client's alert why it was refused") {
   std::string text;
-  run([&]() -> Coro<> {
-    get_running_loop().set_exception_handler([&](EventLoop&, const ExceptionContext& context) {
-      text = context.message + ": " + describe(context.exception);
-    });
-    auto server = co_await start_server(echo, "127.0.0.1", 0, {.ssl = server_context()});
-    const auto outcome = co_await as_outcome(
-        open_connection("127.0.0.1", port_of(server),
-                        {.ssl = tls::create_default_context(), .server_hostname = "localhost"}));
-    (void)outcome;
-    co_await until([&] { return !text.empty(); });
-    server->close();
-  }, {.debug = true});
+  run(
+      [&]() -> Coro<> {
+        get_running_loop().set_exception_handler([&](EventLoop&, const ExceptionContext& context) {
+          text = context.message + ": " + describe(context.exception);
+        });
+        auto server = co_await start_server(echo, "127.0.0.1", 0, {.ssl = server_context()});
+        const auto outcome = co_await as_outcome(open_connection(
+            "127.0.0.1", port_of(server),
+            {.ssl = tls::create_default_context(), .server_hostname = "localhost"}));
+        (void)outcome;
+        co_await until([&] { return !text.empty(); });
+        server->close();
+      },
+      {.debug = true});
   CHECK(text ==
         "Error on transport creation for incoming connection: TLS handshake failed: "
         "tlsv1 alert unknown ca");
@@ -262,8 +266,8 @@ TEST_CASE("tls transports: the order of events on both sides") {
     auto cp = std::make_shared<RecordingProtocol>(ev, "client");
     sp->on_data = [&](std::string_view) { sp->transport->write("answer"); };
     cp->on_data = [&](std::string_view) { cp->transport->close(); };
-    auto server = co_await create_server(tests::always(sp), "127.0.0.1", 0,
-                                         {.ssl = server_context()});
+    auto server =
+        co_await create_server(tests::always(sp), "127.0.0.1", 0, {.ssl = server_context()});
     // The server's side is done first, or last: TLS 1.3 leaves that to the network. So only the
     // order of each side is looked at.
     Trace client_ev;
@@ -346,10 +350,9 @@ TEST_CASE("tls transports: a silent peer runs into the handshake timeout") {
   std::string text;
   run([&]() -> Coro<> {
     auto [a, b] = net::Socket::pair();
-    const auto outcome = co_await as_outcome(
-        open_connection(std::move(a), {.ssl = client_context(),
-                                       .server_hostname = "localhost",
-                                       .ssl_handshake_timeout = 20ms}));
+    const auto outcome = co_await as_outcome(open_connection(
+        std::move(a),
+        {.ssl = client_context(), .server_hostname = "localhost", .ssl_handshake_timeout = 20ms}));
     ev(outcome.error());
     text = describe(outcome.error());
   });
@@ -376,12 +379,9 @@ TEST_CASE("tls transports: a peer that never answers close_notify runs into the 
     const Future<> end = create_future();
     auto serving = create_task(silent(listener, server_context(), end));
     auto client = std::make_shared<RecordingProtocol>(ev);
-    const auto [transport, protocol] =
-        co_await create_connection(tests::always(client), "127.0.0.1",
-                                   listener.getsockname().port(),
-                                   {.ssl = client_context(),
-                                    .server_hostname = "localhost",
-                                    .ssl_shutdown_timeout = 20ms});
+    const auto [transport, protocol] = co_await create_connection(
+        tests::always(client), "127.0.0.1", listener.getsockname().port(),
+        {.ssl = client_context(), .server_hostname = "localhost", .ssl_shutdown_timeout = 20ms});
     transport->close();
     ev("closing", transport->is_closing());
     co_await client->lost;
@@ -396,8 +396,8 @@ TEST_CASE("tls transports: paused reading holds back, resumed reading delivers")
   run([&]() -> Coro<> {
     Trace server_ev;
     auto sp = std::make_shared<RecordingProtocol>(server_ev, "server");
-    auto server = co_await create_server(tests::always(sp), "127.0.0.1", 0,
-                                         {.ssl = server_context()});
+    auto server =
+        co_await create_server(tests::always(sp), "127.0.0.1", 0, {.ssl = server_context()});
     Trace quiet;
     auto client = std::make_shared<RecordingProtocol>(quiet);
     auto [transport, protocol] =
@@ -434,8 +434,8 @@ TEST_CASE("tls transports: water marks at 512 KiB, and a flood is paused and res
     sp->trace_data = false;
     sp->on_made = [&] { sp->transport->pause_reading(); };
     sp->on_data = [&](std::string_view data) { got += data.size(); };
-    auto server = co_await create_server(tests::always(sp), "127.0.0.1", 0,
-                                         {.ssl = server_context()});
+    auto server =
+        co_await create_server(tests::always(sp), "127.0.0.1", 0, {.ssl = server_context()});
     Trace client_ev;
     auto client = std::make_shared<RecordingProtocol>(client_ev);
     bool paused = false;
@@ -489,8 +489,8 @@ TEST_CASE("tls transports: an error thrown by data_received is reported and ends
     tests::trap(ev);
     Trace quiet;
     auto sp = std::make_shared<RecordingProtocol>(quiet);
-    auto server = co_await create_server(tests::always(sp), "127.0.0.1", 0,
-                                         {.ssl = server_context()});
+    auto server =
+        co_await create_server(tests::always(sp), "127.0.0.1", 0, {.ssl = server_context()});
     auto client = std::make_shared<RecordingProtocol>(ev);
     client->trace_data = false;
     client->on_data = [](std::string_view) { throw tests::Boom("data"); };
@@ -540,10 +540,9 @@ TEST_CASE("tls transports: a BufferedProtocol reads into its own memory") {
       w.close();
     };
     auto server = co_await start_server(handler, "127.0.0.1", 0, {.ssl = server_context()});
-    auto [transport, protocol] =
-        co_await create_connection([] { return std::make_shared<Collector>(); }, "127.0.0.1",
-                                   port_of(server),
-                                   {.ssl = client_context(), .server_hostname = "localhost"});
+    auto [transport, protocol] = co_await create_connection(
+        [] { return std::make_shared<Collector>(); }, "127.0.0.1", port_of(server),
+        {.ssl = client_context(), .server_hostname = "localhost"});
     co_await protocol->lost;
     all = protocol->all;
     server->close();

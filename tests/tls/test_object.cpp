@@ -3,8 +3,8 @@
 #include <brio/tls/context.hpp>
 #include <brio/tls/object.hpp>
 
-#include <cstdio>
 #include <doctest/doctest.h>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <unistd.h>
@@ -179,7 +179,8 @@ TEST_CASE("tls: the system's certificates do not know ours") {
         "certificate verify failed: self-signed certificate");
 }
 
-TEST_CASE("tls: a host name that the certificate does not hold is refused, with the names it holds") {
+TEST_CASE(
+    "tls: a host name that the certificate does not hold is refused, with the names it holds") {
   CHECK(handshake_error(client_context(), server_context(), "example.org") ==
         "certificate verify failed: hostname mismatch, certificate is not valid for "
         "'example.org' (it names localhost, 127.0.0.1)");
@@ -201,8 +202,7 @@ TEST_CASE("tls: a host name that the certificate does not hold is refused, with 
 }
 
 TEST_CASE("tls: an expired and a not yet valid certificate are told apart") {
-  const TestCertificate expired =
-      make_certificate({.valid_from = -7200, .valid_until = -3600});
+  const TestCertificate expired = make_certificate({.valid_from = -7200, .valid_until = -3600});
   CHECK(handshake_error(client_context(expired), server_context(expired)) ==
         "certificate verify failed: certificate has expired");
   const TestCertificate early = make_certificate({.valid_from = 3600, .valid_until = 7200});

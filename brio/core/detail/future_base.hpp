@@ -18,7 +18,7 @@
 namespace brio {
 class CancelScope;
 struct TaskOptions;
-}
+}  // namespace brio
 
 namespace brio::detail {
 

@@ -20,7 +20,8 @@ namespace brio::detail {
 template <class... Views>
 class Zip {
 public:
-  explicit Zip(Views... views) : views_(std::make_unique<std::tuple<Views...>>(std::move(views)...)) {}
+  explicit Zip(Views... views)
+      : views_(std::make_unique<std::tuple<Views...>>(std::move(views)...)) {}
 
   /// f(element…) of the next position, or nothing at the end of the shortest.
   template <class F>

@@ -103,9 +103,7 @@ protected:
   void finish(std::unique_lock<std::mutex> lock, SharedStatus status);
   /// The work has ended with `error`.
   void fail_work(std::exception_ptr error) noexcept;
-  [[nodiscard]] std::unique_lock<std::mutex> locked() const {
-    return std::unique_lock(mutex_);
-  }
+  [[nodiscard]] std::unique_lock<std::mutex> locked() const { return std::unique_lock(mutex_); }
 
 private:
   bool wait_locked(std::unique_lock<std::mutex>& lock, std::optional<Duration> timeout) const;

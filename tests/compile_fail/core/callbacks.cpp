@@ -1,6 +1,6 @@
 // A callback is a plain function: a coroutine function there would make a Coro that nobody awaits.
-#include <brio/core/loop.hpp>
 #include <brio/core/future.hpp>
+#include <brio/core/loop.hpp>
 
 brio::Coro<> later();
 
@@ -17,7 +17,9 @@ void bad(brio::EventLoop& loop) { loop.call_soon(later); }
 
 //! refused: a done-callback that takes something else
 //! error: a done-callback takes the future, or nothing
-void bad(const brio::Future<int>& future) { future.add_done_callback([](int) {}); }
+void bad(const brio::Future<int>& future) {
+  future.add_done_callback([](int) {});
+}
 
 //! refused: a result of a type that the future does not hold
 //! error: no matching|constraints not satisfied

@@ -43,12 +43,16 @@ brio::Coro<int*> good(int& value) { co_return &value; }
 brio::Coro<int&> bad(int& value) { co_return value; }
 
 //! compiles: an over-aligned result in a box
-struct alignas(64) Wide { char bytes[64]; };
+struct alignas(64) Wide {
+  char bytes[64];
+};
 brio::Coro<std::unique_ptr<Wide>> good() { co_return std::make_unique<Wide>(); }
 
 //! refused: an over-aligned result
 //! error: must be boxed
-struct alignas(64) Wide { char bytes[64]; };
+struct alignas(64) Wide {
+  char bytes[64];
+};
 brio::Coro<Wide> bad() { co_return Wide{}; }
 
 //! refused: a value is returned that is none

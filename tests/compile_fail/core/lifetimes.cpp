@@ -1,5 +1,5 @@
-// The classic crash of C++ coroutines: the closure of a lambda coroutine dies at the end of the full
-// expression, and the task that runs it goes on. clang sees it in strict builds.
+// The classic crash of C++ coroutines: the closure of a lambda coroutine dies at the end of the
+// full expression, and the task that runs it goes on. clang sees it in strict builds.
 #define BRIO_STRICT_LIFETIMES
 #include <brio/core/loop.hpp>
 #include <brio/core/taskgroup.hpp>

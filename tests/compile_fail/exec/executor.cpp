@@ -5,7 +5,9 @@
 brio::Coro<int> answer();
 
 //! compiles: a plain function
-void good(brio::Executor& executor) { (void)executor.submit([] { return 42; }); }
+void good(brio::Executor& executor) {
+  (void)executor.submit([] { return 42; });
+}
 
 //! refused: a coroutine function
 //! error: a coroutine runs in a loop, not in an executor
