@@ -146,8 +146,13 @@ protected:
   virtual void clear() noexcept = 0;
 
 private:
-  enum class Phase : std::uint8_t { queued, running, awaited, over };  // awaited: running, and
-                                                                       // someone waits for the end
+  enum class Phase : std::uint8_t {
+    queued,
+    running,
+    awaited,
+    over
+  };  // awaited: running, and
+      // someone waits for the end
   void invoke();
   void end() noexcept;
 

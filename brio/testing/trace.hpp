@@ -144,7 +144,8 @@ Coro<Bytes> bytes_of(A awaitable) {
   co_return Bytes{co_await std::move(awaitable)};
 }
 
-/// Awaits something and drops its value, for what has no text: `caught(no_value(open_connection(…)))`.
+/// Awaits something and drops its value, for what has no text:
+/// `caught(no_value(open_connection(…)))`.
 template <brio::detail::Awaitable A>
 Coro<> no_value(A awaitable) {
   (void)co_await std::move(awaitable);

@@ -62,14 +62,13 @@ SCENARIO(127_cancel_twice_same_tick) { go(s127::main); }
 
 namespace s128 {
 Coro<> job() {
-  co_await try_finally(
-      []() -> Coro<> { co_await sleep(1000s); },
-      []() -> Coro<> {
-        ev("cleanup begins");
-        const Finally cut([] { ev("cleanup cut short"); });
-        co_await sleep(1000s);
-        ev("cleanup ends");
-      });
+  co_await try_finally([]() -> Coro<> { co_await sleep(1000s); },
+                       []() -> Coro<> {
+                         ev("cleanup begins");
+                         const Finally cut([] { ev("cleanup cut short"); });
+                         co_await sleep(1000s);
+                         ev("cleanup ends");
+                       });
 }
 Coro<> main() {
   const Task<> t = create_task(job());
@@ -96,7 +95,7 @@ Coro<std::string> raises() {
 }
 Coro<> main() {
   const std::pair<const char*, Coro<std::string> (*)()> fns[] = {{"returns", returns},
-                                                                {"raises", raises}};
+                                                                 {"raises", raises}};
   for (const auto& [name, fn] : fns) {
     const auto t = create_task(fn());
     co_await caught(t, name);

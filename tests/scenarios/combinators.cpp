@@ -51,8 +51,7 @@ Coro<> main() {
   get_running_loop().call_later(2 * U, [gone] { gone.cancel(); });
   const auto [done, pending] =
       co_await wait(std::vector{ok, gone, err, late}, {.return_when = FIRST_EXCEPTION});
-  ev(done.size(), pending.size(),
-     std::find(pending.begin(), pending.end(), late) != pending.end());
+  ev(done.size(), pending.size(), std::find(pending.begin(), pending.end(), late) != pending.end());
   ev(st(ok), st(gone), st(err), st(late));
 }
 }  // namespace s213
@@ -66,9 +65,7 @@ Coro<> main() {
   co_await sleep(U);
   w.cancel();
   co_await caught(AnyFuture(w), "waiter");
-  const auto states = [&] {
-    return std::vector{st(ts[0]), st(ts[1])};
-  };
+  const auto states = [&] { return std::vector{st(ts[0]), st(ts[1])}; };
   ev(states(), std::vector{ts[0].cancelling(), ts[1].cancelling()});
   co_await wait(ts);
   ev(states());
@@ -145,9 +142,8 @@ Coro<std::string> stubborn() {
 Coro<> meek() { co_await sleep(1000s); }
 Coro<> main() {
   for (const bool collect : {true, false}) {
-    const AnyFuture gathered =
-        collect ? AnyFuture(gather(return_exceptions, stubborn(), meek()))
-                : AnyFuture(gather(stubborn(), meek()));
+    const AnyFuture gathered = collect ? AnyFuture(gather(return_exceptions, stubborn(), meek()))
+                                       : AnyFuture(gather(stubborn(), meek()));
     const Task<> t = create_task(caught(gathered, "gather"));
     co_await ticks(2);
     t.cancel();

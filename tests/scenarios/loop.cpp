@@ -194,9 +194,9 @@ void main(EventLoop& loop) {
   const TimePoint t0 = loop.time();
   std::vector<TimerHandle> hs;
   for (int i = 0; i < 500; ++i)
-    hs.push_back(loop.call_at(
-        t0 + std::chrono::duration_cast<Duration>((1 + (i * 7) % 500 / 100.0) * U),
-        [i] { ev("timer", i); }));
+    hs.push_back(
+        loop.call_at(t0 + std::chrono::duration_cast<Duration>((1 + (i * 7) % 500 / 100.0) * U),
+                     [i] { ev("timer", i); }));
   const TimerHandle keep = hs[123];
   const TimePoint when = keep.when();
   for (TimerHandle& h : hs)

@@ -30,11 +30,11 @@ template <class T>
 concept Runnable = requires(T value) { run(value); };
 void main() {
   ev("value", run(value(), {.loop_factory = [] {
-       LoopPtr loop = new_loop();
-       loop->ref();
-       kept.reset(loop.get());
-       return loop;
-     }}));
+                    LoopPtr loop = new_loop();
+                    loop->ref();
+                    kept.reset(loop.get());
+                    return loop;
+                  }}));
   ev("closed", loops[0]->is_closed());
   try {
     run(error(), {.loop_factory = new_loop});

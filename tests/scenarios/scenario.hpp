@@ -20,8 +20,8 @@ struct Registration {
 }  // namespace scenarios
 
 /// SCENARIO(001_soon_is_fifo) { … } defines the scenario of that name.
-#define SCENARIO(name)                                                                \
-  static void scenario_##name();                                                      \
+#define SCENARIO(name)                                                                 \
+  static void scenario_##name();                                                       \
   static const ::scenarios::Registration registration_##name(#name, &scenario_##name); \
   static void scenario_##name()
 

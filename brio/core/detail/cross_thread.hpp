@@ -16,7 +16,7 @@ namespace brio::detail {
 class CrossThreadPool {
 public:
   static constexpr std::size_t granule = 64;
-  static constexpr std::size_t classes = 5;   // blocks of up to 256 bytes are pooled
+  static constexpr std::size_t classes = 5;  // blocks of up to 256 bytes are pooled
   static constexpr std::uint32_t batch = 32;
 
   static BRIO_ALWAYS_INLINE void* allocate(std::size_t size) {
