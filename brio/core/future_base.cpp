@@ -146,6 +146,16 @@ void FutureBase::remove(DoneCallback& callback) noexcept {
   callback.next_ = callback.previous_ = nullptr;
 }
 
+void FutureBase::replace(DoneCallback& callback, DoneCallback& heir) noexcept {
+  const bool alone = callback.next_ == &callback;
+  heir.next_ = alone ? &heir : callback.next_;
+  heir.previous_ = alone ? &heir : callback.previous_;
+  heir.next_->previous_ = &heir;
+  heir.previous_->next_ = &heir;
+  if (last_ == &callback) last_ = &heir;
+  callback.next_ = callback.previous_ = nullptr;
+}
+
 void FutureBase::queue_callbacks() {
   if (loop_->debug_) [[unlikely]]
     loop_->loop().check_thread();

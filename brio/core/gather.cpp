@@ -1,5 +1,6 @@
 #include <brio/core/gather.hpp>
 
+#include <new>
 #include <unordered_set>
 
 namespace brio::detail {
@@ -77,6 +78,37 @@ void GatherCore::child_done(ChildNode& child) {
     collect();
   } catch (...) {
     outer_.fail(std::current_exception());
+  }
+}
+
+namespace {
+// Stands in for a gather that is gone.
+class Remnant final : public DoneCallback, public Pooled {
+public:
+  explicit Remnant(bool takes_errors) noexcept : takes_errors_(takes_errors) {}
+  Remnant(const Remnant&) = delete;
+  Remnant& operator=(const Remnant&) = delete;
+  ~Remnant() = default;
+  void on_done(FutureBase& future) override {
+    if (takes_errors_) future.mark_retrieved();
+    future.core().ready(*this);
+  }
+  void run() override { delete this; }
+  void drop() noexcept override { delete this; }
+
+private:
+  bool takes_errors_;
+};
+}  // namespace
+
+void GatherCore::leave_children() noexcept {
+  for (std::size_t i = 0; i < count_; ++i) {
+    if (!nodes_[i].linked()) continue;
+    try {
+      nodes_[i].future().replace(nodes_[i], *new Remnant(outer_.done()));
+    } catch (const std::bad_alloc&) {
+      nodes_[i].forget();
+    }
   }
 }
 

@@ -43,6 +43,9 @@ protected:
 
   /// Cancels every child; true if one took it.
   bool cancel_children(const SharedText& message);
+  /// The gather goes before some of its children are done: their errors count as looked at all the
+  /// same, if it has given a result. To be called by the destructor, while the nodes live.
+  void leave_children() noexcept;
   /// All children are done and none has failed (or outcomes are wanted): make the result.
   virtual void collect() = 0;
   [[nodiscard]] FutureBase& child(std::size_t index) const noexcept {
@@ -139,7 +142,7 @@ protected:
 
 private:
   friend void destroy_pooled<GatherTuple>(GatherTuple*) noexcept;
-  ~GatherTuple() = default;
+  ~GatherTuple() { this->leave_children(); }
   void collect() override { collect(std::index_sequence_for<Ts...>()); }
   template <std::size_t... I>
   void collect(std::index_sequence<I...>) {
@@ -171,7 +174,7 @@ protected:
 
 private:
   friend void destroy_pooled<GatherVector>(GatherVector*) noexcept;
-  ~GatherVector() = default;
+  ~GatherVector() { this->leave_children(); }
   void collect() override {
     Result result;
     result.reserve(count_);

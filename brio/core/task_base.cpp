@@ -81,10 +81,21 @@ bool TaskBase::cancel(const SharedText& message) {
   if (loop_->debug_) loop_->loop().check_thread();
   log_error_ = false;
   ++cancel_requests_;
-  if (waiting_on_ && waiting_on_->cancel_wait(message)) return true;
+  if (waiting_on_ && pass_cancel_on(message)) return true;
   must_cancel_ = true;
   cancel_message_ = message;
   return true;
+}
+
+bool TaskBase::pass_cancel_on(const SharedText& message) {
+  // CPython runs into its recursion limit here.
+  if (passing_cancel_) throw RuntimeError("tasks await each other in a circle: " + repr());
+  struct Reset {
+    TaskBase& task;
+    ~Reset() { task.passing_cancel_ = false; }
+  } const reset{*this};
+  passing_cancel_ = true;
+  return waiting_on_->cancel_wait(message);
 }
 
 bool TaskBase::suspend_cancelled(PromiseBase& promise, Node& node) {

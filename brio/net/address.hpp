@@ -56,19 +56,19 @@ public:
   [[nodiscard]] SocketAddress with_port(std::uint16_t port) const;
   /// IPv6 scope (the interface's index) and flow label, 0 elsewhere.
   [[nodiscard]] std::uint32_t scope_id() const noexcept;
-  /// The IPv6 flow label; 0 otherwise.
+  /// The IPv6 flow label, 0 elsewhere.
   [[nodiscard]] std::uint32_t flowinfo() const noexcept;
   /// The path of a Unix address; for an abstract name the name without its zero byte; "" for an
   /// unnamed Unix socket and for other families.
   [[nodiscard]] std::string path() const;
-  /// A Unix address without a file (Linux).
+  /// A name in the abstract namespace?
   [[nodiscard]] bool is_abstract() const noexcept;
   /// True for 127.0.0.0/8 and ::1.
   [[nodiscard]] bool is_loopback() const noexcept;
 
   /// For system calls; valid as long as this object.
   [[nodiscard]] const sockaddr* raw() const noexcept;
-  /// Length of raw().
+  /// How many bytes of raw() count.
   [[nodiscard]] socklen_t raw_length() const noexcept { return length_; }
 
   /// "127.0.0.1:80", "[fe80::1%eth0]:80", "unix:/run/x", "unix:@name", "unix:" (unnamed), or

@@ -32,15 +32,11 @@ namespace net {
 
 /// One answer of getaddrinfo.
 struct AddrInfo {
-  /// The address, with its port.
-  /// The address, with its port.
-  /// The address, with its port.
   int family = AF_UNSPEC;  ///< AF_INET or AF_INET6
   int type = 0;            ///< SOCK_STREAM, SOCK_DGRAM, …
   int proto = 0;           ///< IPPROTO_TCP, …
   std::string canonname;   ///< with AI_CANONNAME, in the first answer only
-  /// The address, with its port.
-  SocketAddress address;
+  SocketAddress address;   ///< with the port
 };
 
 /// What getaddrinfo is to look for (the hints; 0 means anything).

@@ -28,11 +28,8 @@ struct ConnectionOptions {
   /// The name that the peer's certificate must hold; default: the host. "" switches the check off
   /// where the context allows that. ValueError without `ssl`.
   std::optional<std::string> server_hostname = std::nullopt;
-  /// Protocol number for the look-up; 0: any.
-  /// Protocol number for the look-up; 0: any.
-  /// Protocol number for the look-up; 0: any.
   int family = 0;  ///< AF_INET, AF_INET6 or 0 for both
-  /// Protocol number for the look-up; 0: any.
+  /// IPPROTO_TCP, or 0 for the default.
   int proto = 0;
   int flags = 0;  ///< AI_* of getaddrinfo
   /// Host and port to bind our end to before connecting.
@@ -58,17 +55,15 @@ struct ServerOptions {
   std::optional<int> flags = std::nullopt;
   /// Connections that the kernel queues for us.
   int backlog = 100;
-  /// Speak TLS with every connection.
+  /// TLS with this context; null for none.
   std::shared_ptr<const net::TLSContext> ssl = nullptr;
   bool reuse_address = true;  ///< SO_REUSEADDR
   bool reuse_port = false;    ///< SO_REUSEPORT, on IPv4 and IPv6 only
   bool keep_alive = false;    ///< SO_KEEPALIVE
   /// False: only bind, and accept from Server::start_serving or serve_forever on.
   bool start_serving = true;
-  /// Abort a handshake that takes longer; default 60 s.
-  std::optional<Duration> ssl_handshake_timeout = std::nullopt;
-  /// Abort a shutdown that takes longer; default 30 s.
-  std::optional<Duration> ssl_shutdown_timeout = std::nullopt;
+  std::optional<Duration> ssl_handshake_timeout = std::nullopt;  ///< default 60 s
+  std::optional<Duration> ssl_shutdown_timeout = std::nullopt;   ///< default 30 s
   /// Remove a Unix socket's path when the server is closed, if it is still ours.
   bool cleanup_socket = true;
   /// The StreamReaders' limit, for start_server.
@@ -90,7 +85,7 @@ public:
   }
   ServerHosts(std::initializer_list<const char*> hosts)
       : ServerHosts(std::vector<std::string>(hosts.begin(), hosts.end())) {}
-  /// The hosts to listen on.
+  /// Each host, nothing for all interfaces.
   [[nodiscard]] const std::vector<std::optional<std::string>>& hosts() const noexcept {
     return hosts_;
   }
@@ -207,13 +202,13 @@ BRIO_CORO_WRAPPER Coro<std::shared_ptr<Server>> create_unix_server(Factory facto
 
 /// How start_tls is to go.
 struct StartTLSOptions {
-  /// Accept the handshake instead of beginning it.
+  /// Which side of the handshake we take.
   bool server_side = false;
-  /// The name that the peer's certificate must bear.
+  /// A client: the name to send and to check.
   std::string server_hostname = {};
-  /// Abort a handshake that takes longer; default 60 s.
+  /// Default 60 s.
   std::optional<Duration> ssl_handshake_timeout = std::nullopt;
-  /// Abort a shutdown that takes longer; default 30 s.
+  /// Default 30 s.
   std::optional<Duration> ssl_shutdown_timeout = std::nullopt;
   /// Ciphertext that was read already, before the protocol noticed that TLS begins.
   std::string received = {};

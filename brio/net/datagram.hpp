@@ -22,9 +22,9 @@ public:
       : DatagramAddress(std::move(host_and_port.first), host_and_port.second) {}
   DatagramAddress(net::SocketAddress address) : address_(std::move(address)) {}
 
-  /// The host, as given.
+  /// The host to look up, "" with a finished address.
   [[nodiscard]] const std::string& host() const noexcept { return host_; }
-  /// The port.
+  /// The port, 0 with a finished address.
   [[nodiscard]] int port() const noexcept { return port_; }
   /// Unspecified when host and port must be looked up.
   [[nodiscard]] const net::SocketAddress& address() const noexcept { return address_; }
@@ -41,15 +41,9 @@ struct DatagramOptions {
   std::optional<DatagramAddress> local_addr = std::nullopt;
   /// The one peer: everything is sent there, nothing else is received.
   std::optional<DatagramAddress> remote_addr = std::nullopt;
-  /// Protocol number for the look-up; 0: any.
-  /// Protocol number for the look-up; 0: any.
-  /// Protocol number for the look-up; 0: any.
   int family = 0;  ///< AF_INET, AF_INET6, AF_UNIX; needed when there is no address
-  /// Protocol number for the look-up; 0: any.
+  /// IPPROTO_UDP, or 0 for the default.
   int proto = 0;
-  /// SO_REUSEPORT.
-  /// SO_REUSEPORT.
-  /// SO_REUSEPORT.
   int flags = 0;  ///< AI_* of getaddrinfo
   /// SO_REUSEPORT.
   bool reuse_port = false;

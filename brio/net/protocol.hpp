@@ -72,9 +72,9 @@ public:
   /// `nbytes` bytes were written to the beginning of that memory.
   virtual void buffer_updated(std::size_t nbytes) = 0;
 
-  /// Not called on this kind of protocol.
+  /// Never called on this kind of protocol.
   void data_received(std::string_view data) final;
-  /// Itself.
+  /// This.
   [[nodiscard]] BufferedProtocol* as_buffered() noexcept final { return this; }
 };
 

@@ -61,7 +61,7 @@ public:
   void close_clients();
   /// Aborts every connection that stands.
   void abort_clients();
-  /// Does it accept connections?
+  /// Is it accepting?
   [[nodiscard]] bool is_serving() const noexcept { return serving_; }
   /// The listening sockets; none once closed.
   [[nodiscard]] std::vector<net::TransportSocket> sockets() const;
@@ -81,7 +81,7 @@ public:
 
   /// A connection begins and ends.
   void attach() noexcept { ++clients_; }
-  /// A connection of this server has ended.
+  /// A connection has ended.
   void detach();
   /// start_serving without the turn.
   void begin_serving();

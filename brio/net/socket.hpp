@@ -108,14 +108,14 @@ public:
 
   /// O_NONBLOCK on or off. Throws OSError.
   void setblocking(bool blocking);
-  /// Is it in blocking mode?
+  /// Does O_NONBLOCK not stand?
   [[nodiscard]] bool getblocking() const;
 
   /// bind(2), listen(2), shutdown(2). Throw OSError; bind's names the address.
   void bind(const SocketAddress& address);
-  /// Begins to accept; throws OSError.
+  /// listen(2). Throws OSError.
   void listen(int backlog = 128);
-  /// Ends one direction or both (SHUT_RD, SHUT_WR, SHUT_RDWR); throws OSError.
+  /// shutdown(2) with SHUT_RD, SHUT_WR or SHUT_RDWR. Throws OSError.
   void shutdown(int how);
   /// Starts or makes a connection. Returns true when it stands, false when it is under way (wait
   /// until the socket is writable, then take_error()). Throws OSError naming the address.

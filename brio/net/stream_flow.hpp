@@ -18,7 +18,7 @@ public:
   StreamFlowControl& operator=(const StreamFlowControl&) = delete;
   ~StreamFlowControl() = default;
 
-  /// The transport is full: drain() waits.
+  /// Lets every drain() wait from now on.
   void pause_writing() noexcept { paused_ = true; }
   /// Lets every drain() go on.
   void resume_writing();

@@ -144,7 +144,7 @@ public:
 
   /// Throws RuntimeError after feed_eof.
   void feed_data(std::string_view data) const { state_->feed_data(data); }
-  /// No more bytes will come.
+  /// Nothing more will come.
   void feed_eof() const { state_->feed_eof(); }
   /// Every read fails with `exc` from now on, a waiting one at once.
   void set_exception(std::exception_ptr exc) const { state_->set_exception(std::move(exc)); }

@@ -21,11 +21,11 @@ class StreamReaderProtocol;
 
 /// How StreamWriter::start_tls is to go.
 struct WriterStartTLSOptions {
-  /// The name that the peer's certificate must bear.
+  /// A client: the name to send and to check.
   std::string server_hostname = {};
-  /// Abort a handshake that takes longer; default 60 s.
+  /// Default 60 s.
   std::optional<Duration> ssl_handshake_timeout = std::nullopt;
-  /// Abort a shutdown that takes longer; default 30 s.
+  /// Default 30 s.
   std::optional<Duration> ssl_shutdown_timeout = std::nullopt;
 };
 
@@ -46,17 +46,17 @@ public:
   void write(std::string_view data) const { state_->transport->write(data); }
   void write(std::string&& data) const { state_->transport->write(std::move(data)); }
   void write(const char* data) const { state_->transport->write(data); }
-  /// Writes them one after the other.
+  /// As Transport::writelines.
   void writelines(std::span<const std::string_view> pieces) const {
     state_->transport->writelines(pieces);
   }
-  /// Writes them one after the other.
+  /// The same.
   void writelines(std::initializer_list<std::string_view> pieces) const {
     state_->transport->writelines(pieces);
   }
   /// As Transport::write_eof.
   void write_eof() const { state_->transport->write_eof(); }
-  /// Can the writing side be closed alone?
+  /// As Transport::can_write_eof.
   [[nodiscard]] bool can_write_eof() const noexcept { return state_->transport->can_write_eof(); }
 
   /// Waits until the write buffer has drained to its low-water mark, if it went above the high one.
@@ -67,7 +67,7 @@ public:
 
   /// As Transport::close: what was written is sent first.
   void close() const { state_->transport->close(); }
-  /// Is it closing or closed?
+  /// As BaseTransport::is_closing.
   [[nodiscard]] bool is_closing() const noexcept { return state_->transport->is_closing(); }
   /// Waits until the connection is gone after close(). Throws the error that it ended with.
   [[nodiscard]] BRIO_CORO_WRAPPER Coro<void> wait_closed() const {
@@ -90,7 +90,7 @@ public:
     return start_tls_of(state_, std::move(sslcontext), std::move(options));
   }
 
-  /// The transport beneath.
+  /// The transport beneath; another one after start_tls.
   [[nodiscard]] const std::shared_ptr<Transport>& transport() const noexcept {
     return state_->transport;
   }

@@ -15,7 +15,7 @@ namespace brio::net {
 
 /// How a TLS layer is to be made.
 struct TLSLayerOptions {
-  /// Accept the handshake instead of beginning it.
+  /// Which side of the handshake we take.
   bool server_side = false;
   /// The name to send and to check; "" for a server.
   std::string server_hostname = {};

@@ -70,9 +70,9 @@ protected:
 
 /// Water marks of a write buffer, in bytes.
 struct WriteBufferLimits {
-  /// Resume at this many bytes or fewer.
+  /// resume_writing when no more than this is buffered.
   std::size_t low = 0;
-  /// Pause above this many bytes.
+  /// pause_writing when more than this is buffered.
   std::size_t high = 0;
   friend bool operator==(const WriteBufferLimits&, const WriteBufferLimits&) = default;
 };
@@ -91,7 +91,7 @@ public:
   [[nodiscard]] virtual bool is_reading() const noexcept = 0;
   /// No data_received until resume_reading. Harmless when paused or closing.
   virtual void pause_reading() = 0;
-  /// Takes data again. Does nothing when it was not paused.
+  /// Delivers again. Harmless when reading or closing.
   virtual void resume_reading() = 0;
 
 protected:

@@ -23,13 +23,9 @@ struct Certificate {
 
 /// The negotiated cipher (ssl.SSLSocket.cipher()).
 struct Cipher {
-  /// Bits of its secret.
-  /// Bits of its secret.
-  /// Bits of its secret.
   std::string name;      ///< "TLS_AES_256_GCM_SHA384"
   std::string protocol;  ///< "TLSv1.3"
-  /// Bits of its secret.
-  int secret_bits = 0;
+  int secret_bits = 0;   ///< 128, 256, …
 };
 
 }  // namespace brio::tls

@@ -53,7 +53,7 @@ public:
   [[nodiscard]] static std::shared_ptr<SSLContext> create(Role role);
   ~SSLContext() override;
 
-  /// Client or server.
+  /// Which end this context is for.
   [[nodiscard]] Role role() const noexcept { return role_; }
 
   /// Our certificate (with the chain behind it) and its key, both PEM; without `keyfile` the key
@@ -74,16 +74,16 @@ public:
 
   /// VerifyMode::none is refused (ValueError) while check_hostname is on, as in Python.
   void set_verify_mode(VerifyMode mode);
-  /// How peers are verified.
+  /// The mode in force.
   [[nodiscard]] VerifyMode verify_mode() const noexcept { return verify_mode_; }
   /// Whether the certificate must name the host that was asked for. Turning it on turns
   /// VerifyMode::none into required.
   void set_check_hostname(bool on);
-  /// Is the name of a server checked?
+  /// Are host names checked?
   [[nodiscard]] bool check_hostname() const noexcept { return check_hostname_; }
-  /// Refuse older versions of TLS.
+  /// The oldest version that is spoken; TLS 1.2 unless set.
   void set_minimum_version(TLSVersion version);
-  /// Refuse newer versions of TLS.
+  /// The newest version that is spoken.
   void set_maximum_version(TLSVersion version);
   /// OpenSSL's cipher list for TLS 1.2 ("ECDHE+AESGCM"). Throws SSLError when nothing is left.
   void set_ciphers(const std::string& list);
@@ -94,7 +94,7 @@ public:
   /// A server's choice by the name that the client asked for (SNI; "" when it named none): return
   /// the context to go on with, or nullptr to refuse the name. Called inside the handshake.
   using SNICallback = std::function<std::shared_ptr<const SSLContext>(std::string_view name)>;
-  /// Chooses a context by the name that a client asks for.
+  /// Asks `callback` for each connection that comes in from now on.
   void set_sni_callback(SNICallback callback);
 
   /// A connection's TLS state, without any I/O (SSLContext.wrap_bio). `server_hostname` is for a
@@ -108,7 +108,7 @@ public:
   /// SSLEOFError for connection_lost and for every read, so that nobody can cut an answer short
   /// unnoticed.
   void set_suppress_ragged_eofs(bool suppress) noexcept { suppress_ragged_eofs_ = suppress; }
-  /// Is an end without close_notify taken as an ordinary one?
+  /// Is such an end an ordinary one?
   [[nodiscard]] bool suppress_ragged_eofs() const noexcept { return suppress_ragged_eofs_; }
 
   /// For create_connection and its kin: TLS as a layer over a transport.
@@ -136,12 +136,9 @@ private:
 
 /// What create_default_context is to trust.
 struct DefaultContextOptions {
-  /// A file of certificates to trust.
-  std::string cafile = {};
-  /// A folder of certificates to trust.
-  std::string capath = {};
-  /// Certificates to trust, as PEM text.
-  std::string cadata = {};
+  std::string cafile = {};  ///< as in VerifyLocations
+  std::string capath = {};  ///< as in VerifyLocations
+  std::string cadata = {};  ///< as in VerifyLocations
 };
 
 /// A context with safe defaults (ssl.create_default_context): for a client one that verifies

@@ -35,7 +35,7 @@ public:
   ~SSLCertVerificationError() override;
   /// The X509_V_ERR_* number and its text.
   [[nodiscard]] int verify_code() const noexcept { return verify_code_; }
-  /// OpenSSL's words for what is wrong with the certificate.
+  /// The text of the X509_V_ERR_* number, with names where they matter.
   [[nodiscard]] const std::string& verify_message() const noexcept { return reason(); }
 
 private:

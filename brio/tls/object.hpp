@@ -40,7 +40,7 @@ public:
   }
   /// Bytes for the peer; valid until the next call of a non-const member.
   [[nodiscard]] std::string_view outgoing() const noexcept { return outgoing_; }
-  /// Ciphertext that waits to be sent, in bytes.
+  /// How many bytes wait for the peer.
   [[nodiscard]] std::size_t outgoing_size() const noexcept { return outgoing_.size(); }
   /// Bytes for the peer, removed from here.
   [[nodiscard]] std::string take_outgoing() noexcept;
@@ -64,11 +64,11 @@ public:
 
   // ---- what was agreed ----
 
-  /// Has the handshake ended well?
+  /// Is the handshake over, well?
   [[nodiscard]] bool handshake_done() const noexcept { return handshake_done_; }
-  /// Is this the server's end?
+  /// Do we take the server's side?
   [[nodiscard]] bool server_side() const noexcept;
-  /// The name that the peer must bear.
+  /// What wrap() was given.
   [[nodiscard]] const std::string& server_hostname() const noexcept { return server_hostname_; }
   /// Decrypted bytes that read() gives without more from the peer.
   [[nodiscard]] std::size_t pending() const;
@@ -80,11 +80,11 @@ public:
   [[nodiscard]] std::optional<Certificate> getpeercert() const;
   /// The protocol that ALPN agreed on, "" for none.
   [[nodiscard]] std::string selected_alpn_protocol() const;
-  /// Was an earlier session resumed?
+  /// Did an earlier session save the key exchange?
   [[nodiscard]] bool session_reused() const;
   /// The peer has said close_notify: nothing was cut off.
   [[nodiscard]] bool close_notify_received() const;
-  /// The context that it was made from.
+  /// The context that made this.
   [[nodiscard]] const std::shared_ptr<const SSLContext>& context() const noexcept {
     return context_;
   }

@@ -36,3 +36,25 @@ TEST_CASE("cancel: a wait that a cancelled scope refuses leaves no trace in the 
       },
       {.victim = testing::Victim::scope});
 }
+
+TEST_CASE("cancel: tasks that await each other in a circle are an error, not a stack overflow") {
+  std::string message;
+  int requests = 0;
+  // The clean-up after main meets the circle too.
+  CHECK_THROWS_AS(testing::run_test([&]() -> Coro<> {
+                    Task<> second;
+                    const Task<> first = create_task([&second]() -> Coro<> { co_await second; });
+                    second = create_task([&first]() -> Coro<> { co_await first; });
+                    co_await yield_now();
+                    co_await yield_now();
+                    try {
+                      first.cancel();
+                    } catch (const RuntimeError& error) {
+                      message = error.what();
+                    }
+                    requests = first.cancelling();
+                  }),
+                  RuntimeError);
+  CHECK(message.starts_with("tasks await each other in a circle: <Task name='Task-"));
+  CHECK(requests == 2);
+}

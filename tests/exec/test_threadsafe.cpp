@@ -124,6 +124,46 @@ TEST_CASE("call_soon_threadsafe: the callable goes in the loop's thread") {
                        brio::RuntimeError);
 }
 
+TEST_CASE("call_soon_threadsafe: cancel waits for a call that has begun") {
+  const LoopThread loop;
+  for (int round = 0; round < 100; ++round) {
+    std::latch started{1};
+    std::latch cancelling{1};
+    int steps = 0;  // not atomic: cancel() orders it
+    auto handle = loop->call_soon_threadsafe([&] {
+      started.count_down();
+      cancelling.wait();
+      for (; steps < 1000; ++steps) std::this_thread::yield();
+    });
+    started.wait();
+    cancelling.count_down();
+    handle.cancel();
+    CHECK(steps == 1000);
+    CHECK(handle.cancelled());
+  }
+}
+
+TEST_CASE("call_soon_threadsafe: a callback cancels itself; a cancelled one never runs") {
+  const brio::LoopPtr loop = brio::new_event_loop();
+  brio::ThreadSafeHandle own;
+  bool ran = false;
+  own = loop->call_soon_threadsafe([&] {
+    own.cancel();
+    ran = true;
+  });
+  auto other = loop->call_soon_threadsafe([] { FAIL("cancelled"); });
+  std::thread([&] { other.cancel(); }).join();
+  {
+    auto dropped = loop->call_soon_threadsafe([] { FAIL("cancelled"); });
+    dropped.cancel();
+  }
+  loop->stop();
+  loop->run_forever();
+  CHECK(ran);
+  CHECK(own.cancelled());
+  CHECK(other.cancelled());
+}
+
 TEST_CASE("call_soon_threadsafe: posts race with the end of the loop; none is lost or leaked") {
   for (int round = 0; round < 100; ++round) {
     std::atomic<int> alive{0};

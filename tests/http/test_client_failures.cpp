@@ -2,6 +2,7 @@
 
 #include <brio/core/gather.hpp>
 #include <brio/core/timeouts.hpp>
+#include <brio/http/detail/exchange.hpp>
 
 #include <doctest/doctest.h>
 
@@ -386,5 +387,67 @@ TEST_CASE("a session that goes without close leaves nothing open") {
                 }
                 while (server.open > 0) co_await sleep(1ms);
                 CHECK(server.connections == 1);
+              });
+}
+
+TEST_CASE("places go round the hosts in the order of asking, and idle connections make room") {
+  with_server([](const Seen&) { return ok("a"); },
+              [](TestServer& one) -> Coro<> {
+                TestServer two([](const Seen&) { return ok("b"); });
+                co_await two.start();
+                auto connector =
+                    std::make_shared<http::TCPConnector>(http::TCPConnectorOptions{.limit = 1});
+                ClientSession session({.connector = connector});
+                std::string order;
+                const auto get = [&](const TestServer* server, char name) -> Coro<> {
+                  auto response = co_await session.get(server->url);
+                  co_await response.read();
+                  order += name;
+                };
+                std::vector<Task<>> tasks;
+                tasks.push_back(create_task(get, &one, '1'));
+                tasks.push_back(create_task(get, &one, '2'));
+                tasks.push_back(create_task(get, &two, '3'));
+                tasks.push_back(create_task(get, &one, '4'));
+                tasks.push_back(create_task(get, &two, '5'));
+                for (const auto& task : tasks) co_await task;
+                CHECK(order == "12345");
+                CHECK(connector->idle() == 1);
+                CHECK(one.connections == 2);  // the first gave way to the other host's
+                CHECK(two.connections == 2);
+                while (one.open > 0) co_await sleep(1ms);
+                co_await session.close();
+                while (two.open > 0) co_await sleep(1ms);
+                co_await two.stop();
+              });
+}
+
+TEST_CASE("a place that was granted to a cancelled request goes on to the next") {
+  with_server([](const Seen&) { return ok("x"); },
+              [](TestServer& server) -> Coro<> {
+                auto connector =
+                    std::make_shared<http::TCPConnector>(http::TCPConnectorOptions{.limit = 1});
+                ClientSession session({.connector = connector});
+                auto holder = co_await session.get(server.url, {.allow_redirects = false});
+                const auto get = [&]() -> Coro<int> {
+                  auto response = co_await session.get(server.url);
+                  co_await response.read();
+                  co_return response.status();
+                };
+                // The holder's place is free already: its body had come with the head.
+                holder.release();
+                auto held = co_await connector->open({.url = http::URL(server.url)}, {});
+                const auto first = create_task(get);
+                const auto second = create_task(get);
+                co_await yield_now();
+                CHECK(connector->waiting() == 2);
+                held.reset();    // grants the place to the first …
+                first.cancel();  // … which is cancelled in the same turn
+                const int status = co_await second;
+                CHECK(status == 200);
+                auto outcome = co_await as_outcome(first);
+                CHECK(outcome.cancelled());
+                CHECK(connector->acquired() == 0);
+                co_await session.close();
               });
 }

@@ -102,6 +102,8 @@ public:
 
   void add(DoneCallback& callback);
   void remove(DoneCallback& callback) noexcept;
+  /// Puts `heir` in the place of `callback`.
+  void replace(DoneCallback& callback, DoneCallback& heir) noexcept;
   template <class Visit>  // visit(DoneCallback&) must not change the list except by removing it
   void each_callback(Visit&& visit) const {
     if (!last_) return;
@@ -154,6 +156,7 @@ protected:
   // TaskBase's, here because there is room.
   bool listed_ : 1 = false;
   bool must_cancel_ : 1 = false;
+  bool passing_cancel_ : 1 = false;  // asks what it waits on to take a cancellation
   bool scope_cancelled_ : 1 = false;
   LoopCore* loop_;
   DoneCallback* last_ = nullptr;  // circular list: last_->next_ is the first
@@ -270,6 +273,7 @@ private:
   void enter_scope() noexcept;
   void first_step();
   void finish_step();
+  bool pass_cancel_on(const SharedText& message);
   bool end_otherwise();
   bool suspend_cancelled(PromiseBase& promise, Node& node);
   void unlink() noexcept;
