@@ -37,6 +37,7 @@ check formatting formatting
 check "house rules" "$python" scripts/lint/house.py
 check docstrings "$python" scripts/lint/docstrings.py
 check readmes "$python" scripts/lint/readmes.py
+check "asyncio table" "$python" scripts/lint/table.py
 check clang-tidy tidy
 
 if [[ ${#failed[@]} -gt 0 ]]; then
