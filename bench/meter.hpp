@@ -51,8 +51,8 @@ struct Job {
   std::function<void(Meter&)> run;
 };
 
-/// The main() of a micro program: <program> --list | <job> [samples]
-int run_jobs(int argc, char** argv, const std::vector<Job>& jobs);
+/// The main() of a micro program: <program> --list | --version | <job> [samples [operations]]
+int run_jobs(int argc, char** argv, const char* version, const std::vector<Job>& jobs);
 
 /// Keeps the compiler from seeing through `value`.
 template <class T>

@@ -78,6 +78,25 @@ Coro<> future_wake(Meter& meter) {
   }
 }
 
+// By hand a callback is a function and its argument, in a ring that is drained in each iteration.
+Coro<> call_soon(Meter& meter) {
+  limit::Ring<limit::Callback> callbacks;
+  while (meter.again()) {
+    std::size_t count = 0;
+    meter.start();
+    while (count < meter.operations()) {
+      for (int i = 0; i < 1000; ++i)
+        callbacks.push({[](void* argument) { ++*static_cast<std::size_t*>(argument); }, &count});
+      co_await limit::Yield();
+      while (callbacks.size() > 0) {
+        const limit::Callback callback = callbacks.pop();
+        callback.call(callback.argument);
+      }
+    }
+    meter.stop();
+  }
+}
+
 constexpr std::int64_t hour = 3'600'000'000'000;
 
 Coro<> timer_cancel(Meter& meter, std::size_t pending) {
@@ -123,6 +142,29 @@ Coro<> timer_fire(Meter& meter) {
           timer, limit::now() - static_cast<std::int64_t>(random() % 1'000'000'000));
     }
     while (left > 0) co_await limit::Yield();
+    meter.stop();
+  }
+}
+
+// Here too cancellation is an exception in the sleeper: most of the job is its way up the stack.
+Coro<> sleeper(limit::SleepUntil& sleep) {
+  try {
+    co_await sleep;
+  } catch (const limit::Cancelled&) {
+  }
+}
+Coro<> cancel_sleepers(Meter& meter) {
+  while (meter.again()) {
+    std::vector<limit::SleepUntil> sleeps(meter.operations(),
+                                          limit::SleepUntil(limit::now() + hour));
+    std::vector<limit::Task<>> tasks;
+    tasks.reserve(meter.operations());
+    for (limit::SleepUntil& sleep : sleeps) tasks.emplace_back(sleeper(sleep));
+    co_await limit::Yield();
+    meter.start();
+    for (limit::SleepUntil& sleep : sleeps) sleep.cancel();
+    for (limit::Task<>& task : tasks) co_await task;
+    tasks.clear();
     meter.stop();
   }
 }
@@ -223,19 +265,21 @@ bench::Job job(const char* name, std::size_t operations, Coro<> (*function)(Mete
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::run_jobs(argc, argv,
+  return bench::run_jobs(argc, argv, "",
                          {
                              job("await", 1'000'000, await),
                              job("spawn_join", 500'000, spawn_join),
                              job("yield_2", 1'000'000, yield_2),
                              job("yield_1000", 1'000'000, yield_1000),
                              job("future_wake", 500'000, future_wake),
+                             job("call_soon", 500'000, call_soon),
                              job("timer_cancel_1", 200'000, timer_cancel_1),
                              job("timer_cancel_10k", 200'000, timer_cancel_10k),
                              job("timer_cancel_100k", 200'000, timer_cancel_100k),
                              job("timer_cancel_1m", 200'000, timer_cancel_1m),
                              job("timer_fire_10k", 10'000, timer_fire),
                              job("timer_fire_1m", 1'000'000, timer_fire),
+                             job("cancel_sleepers", 10'000, cancel_sleepers),
                              job("queue_1", 500'000, queue_1),
                              job("queue_1024", 1'000'000, queue_1024),
                              job("lock", 500'000, lock),

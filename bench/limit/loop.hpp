@@ -13,6 +13,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <utility>
@@ -59,28 +60,35 @@ struct Pooled {
 };
 
 /// FIFO of what runs next.
+template <class T>
 class Ring {
 public:
   [[nodiscard]] std::size_t size() const noexcept { return tail_ - head_; }
-  void push(std::coroutine_handle<> handle) {
+  void push(T entry) {
     if (tail_ - head_ == slots_.size()) [[unlikely]]
       grow();
-    slots_[tail_++ & (slots_.size() - 1)] = handle;
+    slots_[tail_++ & (slots_.size() - 1)] = entry;
   }
-  std::coroutine_handle<> pop() noexcept { return slots_[head_++ & (slots_.size() - 1)]; }
+  T pop() noexcept { return slots_[head_++ & (slots_.size() - 1)]; }
 
 private:
   void grow() {
-    std::vector<std::coroutine_handle<>> wider(slots_.empty() ? 256 : slots_.size() * 2);
+    std::vector<T> wider(slots_.empty() ? 256 : slots_.size() * 2);
     const std::size_t count = tail_ - head_;
     for (std::size_t i = 0; i < count; ++i) wider[i] = slots_[(head_ + i) & (slots_.size() - 1)];
     slots_ = std::move(wider);
     head_ = 0;
     tail_ = count;
   }
-  std::vector<std::coroutine_handle<>> slots_;
+  std::vector<T> slots_;
   std::size_t head_ = 0;
   std::size_t tail_ = 0;
+};
+
+/// What to call, and with what.
+struct Callback {
+  void (*call)(void*);
+  void* argument;
 };
 
 /// A timer: what to resume, and its place in the heap.
@@ -154,9 +162,7 @@ inline std::int64_t now() noexcept {
 }
 
 /// What another thread posts.
-struct Posted {
-  void (*call)(void*);
-  void* argument;
+struct Posted : Callback {
   Posted* next;
 };
 
@@ -184,7 +190,7 @@ public:
   }
   /// Any thread.
   void post(void (*call)(void*), void* argument) {
-    auto* node = new Posted{call, argument, nullptr};
+    auto* node = new Posted{{call, argument}, nullptr};
     Posted* head = inbox_.load(std::memory_order_relaxed);
     do node->next = head == asleep() ? nullptr : head;
     while (!inbox_.compare_exchange_weak(head, node, std::memory_order_acq_rel,
@@ -210,12 +216,17 @@ private:
   void sleep() {
     Posted* nothing = nullptr;
     if (inbox_.compare_exchange_strong(nothing, asleep())) {
+      pollfd woken{event_, POLLIN, 0};
+      const std::int64_t left =
+          timers_.empty() ? 0 : std::max<std::int64_t>(timers_.earliest() - now(), 0);
+      const timespec timeout{left / 1'000'000'000, left % 1'000'000'000};
       std::uint64_t value = 0;
-      (void)!read(event_, &value, sizeof value);
+      if (ppoll(&woken, 1, timers_.empty() ? nullptr : &timeout, nullptr) > 0)
+        (void)!read(event_, &value, sizeof value);
     }
     take_posted();
   }
-  Ring ready_;
+  Ring<std::coroutine_handle<>> ready_;
   TimerHeap timers_;
   std::atomic<Posted*> inbox_{nullptr};
   int event_ = eventfd(0, 0);
@@ -296,18 +307,28 @@ struct Yield {
   void await_resume() const noexcept {}
 };
 
-/// Sleeps until `when`.
+struct Cancelled {};
+
+/// Sleeps until `when`, or until somebody cancels it: then it throws Cancelled.
 class SleepUntil : Timer {
 public:
   explicit SleepUntil(std::int64_t when) noexcept : when_(when) {}
+  void cancel() {
+    cancelled_ = true;
+    Loop::get().timers().remove(*this);
+    Loop::get().ready(handle);
+  }
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> caller) {
     handle = caller;
     Loop::get().timers().add(*this, when_);
   }
-  void await_resume() const noexcept {}
+  void await_resume() const {
+    if (cancelled_) throw Cancelled();
+  }
 
 private:
+  bool cancelled_ = false;
   std::int64_t when_;
 };
 

@@ -6,5 +6,5 @@ int main(int argc, char** argv) {
   bench::add_timer_jobs(jobs);
   bench::add_sync_jobs(jobs);
   bench::add_group_jobs(jobs);
-  return bench::run_jobs(argc, argv, jobs);
+  return bench::run_jobs(argc, argv, BRIO_BENCH_VERSION, jobs);
 }
