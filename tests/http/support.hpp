@@ -73,6 +73,8 @@ public:
     server_->close();
     server_->abort_clients();
     co_await server_->wait_closed();
+    // Those that serve see the end a moment later, and count on this object.
+    while (open > 0) co_await brio::sleep(std::chrono::milliseconds(1));
   }
   /// Drops every connection that stands.
   void drop_clients() { server_->abort_clients(); }
