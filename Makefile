@@ -44,11 +44,12 @@ tsan: ## the tests that meet threads, under the thread sanitizer
 	@$(call build,tsan) --target brio_thread_tests
 	@$(call ctest,tsan) -L '^threads$$' -R '$(TESTS)'
 
-bench: ## build and run the benchmarks
+bench: ## benchmarks (JOB='timer_*', PEERS=asio, ROUNDS=5; COUNT=1: instructions instead of time)
 	@$(SETUP) bench
 	@$(call configure,release,-DBRIO_BUILD_BENCH=ON)
 	@$(call build,release) --target bench/all
-	@bench/run.sh build/release/bench
+	@bench/run.py build/release $(if $(JOB),--job '$(JOB)') $(if $(PEERS),--peers '$(PEERS)') \
+	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(COUNT),--count)
 
 fuzz: ## build every fuzzer and run each for FUZZ_SECONDS (30)
 	@$(SETUP) fuzz

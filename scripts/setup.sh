@@ -27,7 +27,10 @@ packages_of() {
       packages_of test
       echo clang-format-19 clang-tidy-19 clang-tools-19 python3-clang-19
       ;;
-    bench) packages_of run ;;
+    bench)
+      packages_of run
+      echo valgrind
+      ;;
     docs) echo mkdocs python3-clang-19 clang-19 ;;
     fuzz) packages_of test ;;
     debian13) echo debootstrap debian-archive-keyring ;;

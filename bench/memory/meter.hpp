@@ -1,7 +1,4 @@
 // Bytes that a hundred thousand sleeping tasks take, for the memory program of each library.
-//
-// Linked in, it replaces operator new to count what is asked for: small blocks are tasks, frames
-// and the like; big ones (64 KiB and more) are the arrays that grow, such as a heap of timers.
 #pragma once
 
 #include <cstddef>
@@ -10,15 +7,16 @@ namespace bench {
 
 inline constexpr std::size_t sleepers = 100'000;
 
-/// Bytes asked of operator new and not given back, by kind of block.
-struct Heap {
-  std::size_t small_bytes;
-  std::size_t small_blocks;
-  std::size_t big_bytes;
+/// Bytes in use, by what malloc says of itself (its own headers included).
+struct Memory {
+  /// Blocks below 64 KiB: tasks, frames and the like.
+  std::size_t blocks = 0;
+  /// Larger ones: the arrays that grow, such as a heap of timers.
+  std::size_t arrays = 0;
+  /// Of this process, as the kernel counts.
+  std::size_t resident = 0;
 };
-[[nodiscard]] Heap heap() noexcept;
-/// Resident memory of this process.
-[[nodiscard]] std::size_t resident_bytes();
+[[nodiscard]] Memory memory();
 
 /// Measures from construction on; report() prints a line of JSON with bytes per task.
 class MemoryMeter {
@@ -27,8 +25,7 @@ public:
   void report() const;
 
 private:
-  Heap before_;
-  std::size_t resident_;
+  Memory before_;
 };
 
 }  // namespace bench
