@@ -108,7 +108,8 @@ TEST_CASE("virtual clock: another thread may wake the loop") {
   testing::run_test([&]() -> Coro<> {
     EventLoop& loop = get_running_loop();
     const Future<> done = create_future<>();
-    std::thread thread([&loop, done] { loop.call_soon_threadsafe([done] { done.set_result(); }); });
+    std::thread thread(
+        [&loop, &done] { loop.call_soon_threadsafe([&done] { done.set_result(); }); });
     co_await done;
     thread.join();
     woken = true;
