@@ -1,6 +1,7 @@
 #include <brio/core/detail/cross_thread.hpp>
 
 #include <mutex>
+#include <type_traits>
 #include <utility>
 
 namespace brio::detail {
@@ -15,8 +16,9 @@ struct CrossThreadPool::Store {
   std::uint32_t count = 0;
 
   static Store& of(std::size_t index) noexcept {
-    // Never destroyed: threads may outlive static objects.
-    static Store* const stores = new Store[classes];
+    // Without a destructor: threads may outlive static objects.
+    static constinit Store stores[classes];
+    static_assert(std::is_trivially_destructible_v<Store>);
     return stores[index];
   }
   Block* take() noexcept {

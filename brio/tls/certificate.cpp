@@ -95,7 +95,7 @@ X509StackPtr parse_certificates(std::string_view pem) {
     X509Ptr certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
     if (!certificate) break;
     if (sk_X509_push(stack.get(), certificate.get()) == 0) throw std::bad_alloc();
-    (void)certificate.release();
+    [[maybe_unused]] const X509* const kept = certificate.release();  // the stack owns it
   }
   const unsigned long error = ERR_peek_last_error();
   const bool end =

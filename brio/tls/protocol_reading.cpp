@@ -14,7 +14,6 @@
 namespace brio::tls::detail {
 
 using net::detail::current_ordinary_exception;
-using net::detail::is_oserror;
 using net::detail::LoopState;
 
 namespace {
