@@ -51,35 +51,38 @@ TEST_CASE("cancellation: lock") {
 
 TEST_CASE_TEMPLATE("cancellation: semaphores", S, brio::Semaphore, brio::BoundedSemaphore) {
   struct State {
-    S semaphore{2};
+    explicit State(int permits) : semaphore(permits) {}
+    S semaphore;
     Room room;
     Crew crew;
     int finished = 0;
   };
-  std::optional<State> state;
-  at_every_point(
-      [&]() -> Coro<> {
-        state.emplace();
-        co_await task_group([&](TaskGroup& group) -> Coro<> {
-          const auto worker = [](State& s) -> Coro<> {
-            for (int round = 0; round < 2; ++round) {
-              const auto held = co_await s.semaphore.scoped();
-              const Room::Visit visit(s.room);
-              co_await yield_now();
-            }
-            ++s.finished;
-          };
-          for (int i = 0; i < 5; ++i) state->crew.add(group, worker, std::ref(*state));
-          co_return;
+  for (const int permits : {1, 2}) {
+    CAPTURE(permits);
+    std::optional<State> state;
+    at_every_point(
+        [&]() -> Coro<> {
+          state.emplace(permits);
+          co_await task_group([&](TaskGroup& group) -> Coro<> {
+            const auto worker = [](State& s) -> Coro<> {
+              for (int round = 0; round < 2; ++round) {
+                const auto held = co_await s.semaphore.scoped();
+                const Room::Visit visit(s.room);
+                co_await yield_now();
+              }
+              ++s.finished;
+            };
+            for (int i = 0; i < 4; ++i) state->crew.add(group, worker, std::ref(*state));
+            co_return;
+          });
+        },
+        [&](const auto&) {
+          for (int i = 0; i < permits; ++i) CHECK(state->semaphore.try_acquire());
+          CHECK(!state->semaphore.try_acquire());
+          CHECK(state->room.most <= permits);
+          CHECK(state->finished + state->crew.cancelled() == state->crew.size());
         });
-      },
-      [&](const auto&) {
-        CHECK(state->semaphore.try_acquire());
-        CHECK(state->semaphore.try_acquire());
-        CHECK(!state->semaphore.try_acquire());
-        CHECK(state->room.most <= 2);
-        CHECK(state->finished + state->crew.cancelled() == state->crew.size());
-      });
+  }
 }
 
 TEST_CASE("cancellation: event") {

@@ -26,78 +26,103 @@ void when_done(const std::vector<brio::Task<>>& tasks, const std::function<void(
     });
 }
 
+/// Who keeps whom waiting.
+enum class Pace { even, slow_giving, slow_taking };
+constexpr Pace paces[] = {Pace::even, Pace::slow_giving, Pace::slow_taking};
+
 }  // namespace
 
 TEST_CASE_TEMPLATE("cancellation: queues, put, get and join", Q, brio::Queue<int>,
                    brio::LifoQueue<int>, brio::PriorityQueue<int>) {
   struct State {
-    explicit State(std::size_t maxsize) : queue(maxsize) {}
+    State(std::size_t maxsize, Pace how) : queue(maxsize), pace(how) {}
     Q queue;
+    Pace pace;
     Crew producers;
     Crew consumers;
     Crew joiners;
+    int putting = 0;
+    int getting = 0;
     std::multiset<int> put;  // put() returned
     std::multiset<int> got;
     std::map<int, int> last;  // of each producer, what was got last
     int finished = 0;
     bool in_order = true;
+    bool stuck = false;
+    // After a while in which whoever could do anything has done it. `who` is different for all, so
+    // that only one has its turn then.
+    Coro<> rest(int who) {
+      co_await brio::sleep(1s + std::chrono::milliseconds(who));
+      if ((getting > 0 && !queue.empty()) || (putting > 0 && !queue.full())) stuck = true;
+    }
   };
   const auto producer = [](State& s, int from) -> Coro<> {
     for (int i = from; i < from + 3; ++i) {
+      if (s.pace == Pace::slow_giving) co_await s.rest(from);
+      const While putting(s.putting);
       co_await s.queue.put(i);
       s.put.insert(i);
     }
+    if (s.pace == Pace::slow_giving) co_await s.rest(from);
     ++s.finished;
   };
-  const auto consumer = [](State& s) -> Coro<> {
+  const auto consumer = [](State& s, int number) -> Coro<> {
     try {
       while (true) {
-        const int item = co_await s.queue.get();
-        s.got.insert(item);
-        const auto [last, first] = s.last.try_emplace(item / 10, item);
-        if (!first && last->second >= item) s.in_order = false;
-        last->second = item;
+        {
+          const While getting(s.getting);
+          const int item = co_await s.queue.get();
+          s.got.insert(item);
+          const auto [last, first] = s.last.try_emplace(item / 10, item);
+          if (!first && last->second >= item) s.in_order = false;
+          last->second = item;
+        }
         s.queue.task_done();
         co_await yield_now();
+        if (s.pace == Pace::slow_taking) co_await s.rest(number);
       }
     } catch (const brio::QueueShutDown&) {
       ++s.finished;
     }
   };
   const auto joiner = [](State& s) -> Coro<> {
-    co_await yield_now();  // the first items are in the queue
+    co_await yield_now();  // the first items are in the queue, if nobody is slow
     co_await s.queue.join();
     ++s.finished;
   };
   for (const std::size_t maxsize : {std::size_t{1}, std::size_t{2}, std::size_t{0}}) {
-    CAPTURE(maxsize);
-    std::optional<State> state;
-    at_every_point(
-        [&]() -> Coro<> {
-          state.emplace(maxsize);
-          co_await task_group([&](TaskGroup& group) -> Coro<> {
+    for (const Pace pace : paces) {
+      CAPTURE(maxsize);
+      CAPTURE(static_cast<int>(pace));
+      std::optional<State> state;
+      at_every_point(
+          [&]() -> Coro<> {
+            state.emplace(maxsize, pace);
+            co_await task_group([&](TaskGroup& group) -> Coro<> {
+              State& s = *state;
+              for (int i = 0; i < 2; ++i) {
+                s.producers.add(group, producer, std::ref(s), 10 * i);
+                s.consumers.add(group, consumer, std::ref(s), i);
+              }
+              s.joiners.add(group, joiner, std::ref(s));
+              when_done(s.producers.tasks(), [&s] { s.queue.shutdown(); });
+              co_return;
+            });
+          },
+          [&](const auto& run) {
             State& s = *state;
-            for (int i = 0; i < 2; ++i) {
-              s.producers.add(group, producer, std::ref(s), 10 * i);
-              s.consumers.add(group, consumer, std::ref(s));
-            }
-            s.joiners.add(group, joiner, std::ref(s));
-            when_done(s.producers.tasks(), [&s] { s.queue.shutdown(); });
-            co_return;
+            CHECK_FALSE(s.stuck);
+            CHECK(s.finished + s.producers.cancelled() + s.consumers.cancelled() +
+                      s.joiners.cancelled() ==
+                  s.producers.size() + s.consumers.size() + s.joiners.size());
+            if constexpr (std::is_same_v<Q, brio::Queue<int>>) CHECK(s.in_order);
+            // Some consumer has gone on to the end, unless all were cancelled.
+            if (run.outcome.has_value()) CHECK(s.queue.empty());
+            // What was put was got, once, or is still there.
+            while (const auto item = s.queue.try_get()) s.got.insert(*item);
+            CHECK(s.put == s.got);
           });
-        },
-        [&](const auto& run) {
-          State& s = *state;
-          CHECK(s.finished + s.producers.cancelled() + s.consumers.cancelled() +
-                    s.joiners.cancelled() ==
-                s.producers.size() + s.consumers.size() + s.joiners.size());
-          if constexpr (std::is_same_v<Q, brio::Queue<int>>) CHECK(s.in_order);
-          // Some consumer has gone on to the end, unless all were cancelled.
-          if (run.outcome.has_value()) CHECK(s.queue.empty());
-          // What was put was got, once, or is still there.
-          while (const auto item = s.queue.try_get()) s.got.insert(*item);
-          CHECK(s.put == s.got);
-        });
+    }
   }
 }
 
@@ -184,66 +209,87 @@ TEST_CASE_TEMPLATE("cancellation: queues, shut down while tasks wait", Q, brio::
 
 TEST_CASE("cancellation: memory channels") {
   struct State {
+    explicit State(Pace how) : pace(how) {}
+    Pace pace;
     brio::MemoryReceiveChannel<int> last;
     Crew crew;
     int finished = 0;
     bool twice = false;
+    bool stuck = false;
     std::set<int> tried;  // send was called
     std::set<int> sent;   // send returned
     std::set<int> received;
+    // As that of the queues.
+    Coro<> rest(int who) {
+      co_await brio::sleep(1s + std::chrono::milliseconds(who));
+      const auto now = last.statistics();
+      if (now.tasks_waiting_receive > 0 && now.current_buffer_used > 0) stuck = true;
+      if (now.tasks_waiting_send > 0 &&
+          (now.tasks_waiting_receive > 0 || now.current_buffer_used < now.max_buffer_size))
+        stuck = true;
+    }
   };
   const auto sender = [](State& s, brio::MemorySendChannel<int> end, int from) -> Coro<> {
     for (int i = from; i < from + 3; ++i) {
+      if (s.pace == Pace::slow_giving) co_await s.rest(from);
       s.tried.insert(i);
       co_await end.send(i);
       s.sent.insert(i);
     }
+    if (s.pace == Pace::slow_giving) co_await s.rest(from);
     ++s.finished;
   };
-  const auto receiver = [](State& s, brio::MemoryReceiveChannel<int> end) -> Coro<> {
+  const auto receiver = [](State& s, brio::MemoryReceiveChannel<int> end, int number) -> Coro<> {
     while (const auto item = co_await end.next()) {
       if (!s.received.insert(*item).second) s.twice = true;
       co_await yield_now();
+      if (s.pace == Pace::slow_taking) co_await s.rest(number);
     }
     ++s.finished;
   };
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
-    CAPTURE(size);
-    std::optional<State> state;
-    at_every_point(
-        [&]() -> Coro<> {
-          auto channel = brio::open_memory_channel<int>(size);
-          state.emplace();
-          state->last = channel.receive_channel.clone();
-          co_await task_group([&](TaskGroup& group) -> Coro<> {
+    for (const Pace pace : paces) {
+      CAPTURE(size);
+      CAPTURE(static_cast<int>(pace));
+      std::optional<State> state;
+      at_every_point(
+          [&]() -> Coro<> {
+            auto channel = brio::open_memory_channel<int>(size);
+            state.emplace(pace);
+            state->last = channel.receive_channel.clone();
+            co_await task_group([&](TaskGroup& group) -> Coro<> {
+              State& s = *state;
+              for (int i = 0; i < 2; ++i) {
+                s.crew.add(group, sender, std::ref(s), channel.send_channel.clone(), 10 * i);
+                s.crew.add(group, receiver, std::ref(s), channel.receive_channel.clone(), i);
+              }
+              channel.send_channel.close();
+              channel.receive_channel.close();
+              co_return;
+            });
+          },
+          [&](const auto& run) {
             State& s = *state;
-            for (int i = 0; i < 2; ++i) {
-              s.crew.add(group, sender, std::ref(s), channel.send_channel.clone(), 10 * i);
-              s.crew.add(group, receiver, std::ref(s), channel.receive_channel.clone());
-            }
-            channel.send_channel.close();
-            channel.receive_channel.close();
-            co_return;
+            CHECK_FALSE(s.stuck);
+            CHECK(s.finished + s.crew.cancelled() == s.crew.size());
+            const auto now = s.last.statistics();
+            CHECK(now.open_send_channels == 0);
+            CHECK(now.open_receive_channels == 1);
+            CHECK(now.tasks_waiting_send == 0);
+            CHECK(now.tasks_waiting_receive == 0);
+            // Some receiver has gone on to the end, unless all were cancelled.
+            if (run.outcome.has_value()) CHECK(now.current_buffer_used == 0);
+            for (std::size_t left = now.current_buffer_used; left > 0; --left)
+              if (!s.received.insert(s.last.receive_nowait()).second) s.twice = true;
+            CHECK_THROWS_AS((void)s.last.receive_nowait(), brio::EndOfChannel);
+            CHECK_FALSE(s.twice);
+            const auto within = [](const std::set<int>& part, const std::set<int>& all) {
+              return std::includes(all.begin(), all.end(), part.begin(), part.end());
+            };
+            CHECK(within(s.sent, s.received));
+            CHECK(within(s.received, s.tried));
           });
-        },
-        [&](const auto& run) {
-          State& s = *state;
-          CHECK(s.finished + s.crew.cancelled() == s.crew.size());
-          const auto now = s.last.statistics();
-          CHECK(now.open_send_channels == 0);
-          CHECK(now.open_receive_channels == 1);
-          CHECK(now.tasks_waiting_send == 0);
-          CHECK(now.tasks_waiting_receive == 0);
-          // Some receiver has gone on to the end, unless all were cancelled.
-          if (run.outcome.has_value()) CHECK(now.current_buffer_used == 0);
-          for (std::size_t left = now.current_buffer_used; left > 0; --left)
-            if (!s.received.insert(s.last.receive_nowait()).second) s.twice = true;
-          CHECK_THROWS_AS((void)s.last.receive_nowait(), brio::EndOfChannel);
-          CHECK_FALSE(s.twice);
-          CHECK(std::includes(s.received.begin(), s.received.end(), s.sent.begin(), s.sent.end()));
-          CHECK(
-              std::includes(s.tried.begin(), s.tried.end(), s.received.begin(), s.received.end()));
-        });
+    }
   }
 }
 
