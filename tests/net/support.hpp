@@ -167,4 +167,33 @@ Coro<void> until(F done) {
   while (!done()) co_await sleep(std::chrono::microseconds(100));
 }
 
+/// A transport on one end of a socket pair, and the other end.
+struct Ends {
+  std::shared_ptr<Transport> transport;
+  std::shared_ptr<RecordingProtocol> protocol;
+  net::Socket peer;
+};
+
+inline Coro<Ends> connect_pair(std::shared_ptr<RecordingProtocol> protocol) {
+  auto [peer, ours] = net::Socket::pair();
+  auto [transport, made] = co_await create_connection(always(protocol), std::move(ours));
+  co_return Ends{transport, made, std::move(peer)};
+}
+
+/// What has come to `socket` so far: "<end>" and "<error>" tell how it went on.
+inline std::string all_of(net::Socket& socket) {
+  std::string all;
+  try {
+    for (;;) {
+      const std::string piece = socket.recv(65536);
+      if (piece.empty()) return all + "<end>";
+      all += piece;
+    }
+  } catch (const BlockingIOError&) {
+    return all;
+  } catch (const OSError&) {
+    return all + "<error>";
+  }
+}
+
 }  // namespace brio::tests

@@ -7,44 +7,14 @@
 #include <netinet/tcp.h>
 
 using namespace brio;
+using brio::tests::all_of;
 using brio::tests::always;
 using brio::tests::Boom;
+using brio::tests::connect_pair;
 using brio::tests::RecordingProtocol;
 using brio::tests::ticks;
 using brio::tests::Trace;
 using brio::tests::until;
-
-namespace {
-
-// A transport on one end of a socket pair, and the other end.
-struct Ends {
-  std::shared_ptr<Transport> transport;
-  std::shared_ptr<RecordingProtocol> protocol;
-  net::Socket peer;
-};
-
-Coro<Ends> connect_pair(std::shared_ptr<RecordingProtocol> protocol) {
-  auto [peer, ours] = net::Socket::pair();
-  auto [transport, made] = co_await create_connection(always(protocol), std::move(ours));
-  co_return Ends{transport, made, std::move(peer)};
-}
-
-std::string all_of(net::Socket& socket) {
-  std::string all;
-  try {
-    for (;;) {
-      const std::string piece = socket.recv(65536);
-      if (piece.empty()) return all + "<end>";
-      all += piece;
-    }
-  } catch (const BlockingIOError&) {
-    return all;
-  } catch (const OSError&) {
-    return all + "<error>";
-  }
-}
-
-}  // namespace
 
 TEST_CASE("transport: connection_made, then reading starts, then the awaiter resumes") {
   Trace ev;

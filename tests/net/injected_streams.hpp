@@ -1,0 +1,266 @@
+// Stream scenarios with a cancellation at every point where one can come; over TCP in this room's
+// tests, over TLS in that one's. That no task, timer or descriptor is left and that nothing hangs
+// for_each_cancellation asserts; here it is that no byte is lost, doubled or out of its place.
+#pragma once
+
+#include "support.hpp"
+
+#include <brio/core/wait.hpp>
+#include <brio/testing/injection.hpp>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <sys/socket.h>
+#include <utility>
+#include <vector>
+
+namespace brio::tests {
+
+/// How the scenarios connect.
+struct StreamEnds {
+  ServerOptions server = {};
+  ConnectionOptions client = {};
+};
+
+namespace injected {
+
+/// Runs `scenario` with everybody as the victim, and `check(run)` after each run that began.
+template <class Scenario, class Check>
+void at_every_point(Scenario scenario, Check check) {
+  using testing::Victim;
+  for (const Victim victim : {Victim::main, Victim::every_task, Victim::scope}) {
+    CAPTURE(static_cast<int>(victim));
+    const std::size_t runs = testing::for_each_cancellation(
+        scenario,
+        [&](const auto& run) {
+          INFO(run.describe());
+          if (run.started()) check(run);
+        },
+        // A server's handlers are tasks of their own, and outlive a scenario that is cancelled.
+        {.victim = victim,
+         .leftovers_allowed = true,
+         .clock = {.io_wait = std::chrono::microseconds(200),
+                   .time_limit = std::chrono::hours(24)}});
+    CHECK(runs > 5);
+  }
+}
+
+/// Calls a function at the end of the block, whatever ends it.
+class AtEnd {
+public:
+  explicit AtEnd(std::function<void()> function) : function_(std::move(function)) {}
+  AtEnd(const AtEnd&) = delete;
+  AtEnd& operator=(const AtEnd&) = delete;
+  ~AtEnd() { function_(); }
+
+private:
+  std::function<void()> function_;
+};
+
+inline int port_of(const std::shared_ptr<Server>& server) {
+  return server->sockets()[0].getsockname().port();
+}
+
+/// Waits until a task has ended. If it failed, throws its error; that it was cancelled is no error
+/// of the one who waits.
+inline Coro<> ended(Task<> task) {
+  co_await wait(std::vector<Task<>>{task});
+  if (!task.cancelled()) task.result();
+}
+
+/// A connection that breaks is no error of a handler's here.
+inline Coro<> ignoring_loss(Coro<> body) {
+  const Outcome<void> outcome = co_await as_outcome(std::move(body));
+  if (!outcome.has_value() && !outcome.template error_as<OSError>()) outcome.raise();
+}
+
+// ---- reading
+
+inline const std::string script = "first line\nsecond line\n" + std::string(40, '=') +
+                                  "and so on until END, then some, " + std::string(60, '.') +
+                                  "and the rest.\n";
+
+struct Reading {
+  std::string received;
+  bool all_sent = false;
+};
+
+/// The server: the script in small pieces, so that each read has to wait for several.
+inline Coro<> send_script(Reading& state, StreamWriter w) {
+  const AtEnd close([&w] { w.close(); });
+  for (std::size_t at = 0; at < script.size(); at += 9) {
+    w.write(script.substr(at, 9));
+    co_await w.drain();
+    co_await yield_now();
+  }
+  state.all_sent = true;
+}
+
+/// The client: every kind of read once.
+inline Coro<> read_script(Reading& state, StreamReader r) {
+  std::string& received = state.received;
+  try {
+    received += co_await r.readline();
+    if (auto line = co_await r.next()) received += *line;
+    received += co_await r.readexactly(40);
+    received += co_await r.readuntil("END");
+    received += co_await r.read(20);
+    received += co_await r.read(20);
+    received += co_await r.readuntil({"..and", "END"});
+    received += co_await r.read();
+  } catch (const IncompleteReadError& error) {  // the server was cancelled
+    received += error.partial();
+  }
+}
+
+inline void check_reading(const StreamEnds& ends) {
+  Reading state;
+  at_every_point(
+      [&]() -> Coro<> {
+        state = {};
+        const auto serve = [&state](StreamReader, StreamWriter w) -> Coro<> {
+          co_await ignoring_loss(send_script(state, std::move(w)));
+        };
+        const auto server = co_await start_server(serve, "127.0.0.1", 0, ends.server);
+        const AtEnd close_server([&] { server->close(); });
+        auto [r, w] = co_await open_connection("127.0.0.1", port_of(server), ends.client);
+        const AtEnd close([&writer = w] { writer.close(); });
+        co_await ended(create_task(read_script(state, r)));
+        // What a cancelled read has left is there for the next.
+        state.received += co_await r.read();
+      },
+      [&](const auto& run) {
+        if (run.outcome.has_value() && state.all_sent)
+          CHECK(state.received == script);
+        else
+          CHECK(script.starts_with(state.received));
+      });
+}
+
+// ---- writing
+
+struct Writing {
+  std::string sent;  // given to write()
+  std::string received;
+  bool served = false;
+};
+
+/// The server: reads to the end, slowly, so that the writer has to wait.
+inline Coro<> take_slowly(Writing& state, StreamReader r, StreamWriter w) {
+  const AtEnd close([&w] { w.close(); });
+  while (true) {
+    const std::string piece = co_await r.read(40'000);
+    if (piece.empty()) break;
+    state.received += piece;
+    co_await yield_now();
+  }
+  state.served = true;
+}
+
+/// The client: from where the one before it has got to.
+inline Coro<> write_pieces(Writing& state, StreamWriter w, const std::string& all) {
+  while (state.sent.size() < all.size()) {
+    const std::string piece = all.substr(state.sent.size(), 60'000);
+    w.write(piece);
+    state.sent += piece;
+    co_await w.drain();
+  }
+}
+
+inline Coro<> write_and_close(Writing& state, StreamWriter w, const std::string& all) {
+  w.get_extra_info<net::TransportSocket>("socket")->setsockopt(SOL_SOCKET, SO_SNDBUF, 4096);
+  w.transport()->set_write_buffer_limits({.high = 1000});
+  co_await ended(create_task(write_pieces(state, w, all)));
+  co_await write_pieces(state, w, all);  // what a cancelled one has left
+  w.close();
+  co_await ended(create_task(w.wait_closed()));
+  co_await w.wait_closed();
+}
+
+inline void check_writing(const StreamEnds& ends) {
+  std::string all;
+  for (int i = 0; all.size() < 300'000; ++i) all += std::to_string(i) + ",";
+  Writing state;
+  at_every_point(
+      [&]() -> Coro<> {
+        state = {};
+        const auto serve = [&state](StreamReader r, StreamWriter w) -> Coro<> {
+          co_await ignoring_loss(take_slowly(state, std::move(r), std::move(w)));
+        };
+        ServerOptions slow = ends.server;
+        slow.limit = 1000;
+        const auto server = co_await start_server(serve, "127.0.0.1", 0, std::move(slow));
+        const AtEnd close_server([&] { server->close(); });
+        auto [r, w] = co_await open_connection("127.0.0.1", port_of(server), ends.client);
+        const AtEnd close([&writer = w] { writer.close(); });
+        co_await ignoring_loss(write_and_close(state, w, all));
+        server->close();
+        co_await server->wait_closed();
+      },
+      [&](const auto& run) {
+        if (run.outcome.has_value() && state.served) CHECK(state.sent == all);
+        // What was written before a close arrives, also when it came by a cancellation.
+        if (run.outcome.has_value() && state.served)
+          CHECK(state.received == state.sent);
+        else
+          CHECK(state.sent.starts_with(state.received));
+      });
+}
+
+// ---- opening and closing
+
+struct Echoes {
+  int begun = 0;
+  int ended = 0;
+  int answered = 0;
+};
+
+inline Coro<> echo_lines(Echoes& state, StreamReader r, StreamWriter w) {
+  ++state.begun;
+  const AtEnd end([&] {
+    ++state.ended;
+    w.close();
+  });
+  while (auto line = co_await r.next()) {
+    w.write(*line);
+    co_await w.drain();
+  }
+}
+
+inline Coro<> ask(Echoes& state, int port, ConnectionOptions options) {
+  auto [r, w] = co_await open_connection("127.0.0.1", port, std::move(options));
+  const AtEnd close([&writer = w] { writer.close(); });
+  w.write("hello\n");
+  if (co_await r.readline() == "hello\n") ++state.answered;
+  w.close();
+  co_await w.wait_closed();
+}
+
+inline void check_opening(const StreamEnds& ends) {
+  Echoes state;
+  at_every_point(
+      [&]() -> Coro<> {
+        state = {};
+        const auto serve = [&state](StreamReader r, StreamWriter w) -> Coro<> {
+          co_await ignoring_loss(echo_lines(state, std::move(r), std::move(w)));
+        };
+        const auto server = co_await start_server(serve, "127.0.0.1", 0, ends.server);
+        const AtEnd close_server([&] { server->close(); });
+        // Two at once: that one is cancelled is nothing to the other.
+        const auto first = create_task(ask(state, port_of(server), ends.client));
+        const auto second = create_task(ask(state, port_of(server), ends.client));
+        co_await ignoring_loss(ended(first));
+        co_await ignoring_loss(ended(second));
+        server->close();
+        co_await server->wait_closed();
+      },
+      [&](const auto& run) {
+        CHECK(state.begun == state.ended);
+        if (run.outcome.has_value()) CHECK(state.answered >= 1);
+        if (!run.hit()) CHECK(state.answered == 2);
+      });
+}
+
+}  // namespace injected
+}  // namespace brio::tests
