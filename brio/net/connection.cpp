@@ -71,6 +71,7 @@ Coro<StreamPair> make_transport(Socket sock, ProtocolFactory factory, TLSParts t
   try {
     co_await waiter;
   } catch (...) {
+    waiter.cancel();  // a scope may have refused to wait for it at all
     transport->close();
     throw;
   }
@@ -271,6 +272,7 @@ Coro<std::shared_ptr<Transport>> start_tls(std::shared_ptr<Transport> transport,
   try {
     co_await waiter;
   } catch (...) {
+    waiter.cancel();
     transport->close();
     made.cancel();
     resume.cancel();

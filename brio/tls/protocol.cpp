@@ -92,6 +92,10 @@ void SSLProtocol::cancel_timers() {
 
 void SSLProtocol::connection_made(std::shared_ptr<Transport> transport) {
   transport_ = std::move(transport);
+  if (app_transport_.closed_) {
+    abort(nullptr);  // given up before it began: the connect was cancelled
+    return;
+  }
   start_handshake();
 }
 

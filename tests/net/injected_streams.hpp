@@ -43,12 +43,13 @@ private:
   std::string lines_;
 };
 
-/// Lets what was closed come to its end: handlers see it, TLS says goodbye. Nothing of it needs
-/// time, so what is left after a while has been forgotten.
+/// Lets what was begun and closed come to its end: what was accepted is a connection, handlers see
+/// that the other side has gone, TLS says goodbye. None of it needs time, so what is left after a
+/// while has been forgotten.
 inline Coro<> calm() {
   for (int i = 0; i < 100; ++i) {
-    if (get_running_loop().timers_.empty() && all_tasks().size() == 1) break;
     (void)co_await as_outcome(sleep(std::chrono::milliseconds(1)));
+    if (i >= 2 && get_running_loop().timers_.empty() && all_tasks().size() == 1) break;
   }
 }
 
@@ -215,7 +216,7 @@ inline Coro<> write_pieces(Writing& state, StreamWriter w, const std::string& al
 }
 
 inline Coro<> write_and_close(Writing& state, StreamWriter w, const std::string& all) {
-  w.get_extra_info<net::TransportSocket>("socket")->setsockopt(SOL_SOCKET, SO_SNDBUF, 4096);
+  w.get_extra_info<net::TransportSocket>("socket")->setsockopt(SOL_SOCKET, SO_SNDBUF, 20'000);
   w.transport()->set_write_buffer_limits({.high = 1000});
   co_await in_tasks([&] { return write_pieces(state, w, all); });
   co_await write_pieces(state, w, all);  // what a cancelled one has left
