@@ -1,10 +1,13 @@
 #include <brio/core/async_generator.hpp>
 #include <brio/core/gather.hpp>
+#include <brio/core/generator.hpp>
 #include <brio/core/loop.hpp>
 
 namespace brio {
 
 namespace detail {
+
+void throw_generator_running() { throw ValueError("generator already executing"); }
 
 void GeneratorPromise::check_idle(const char* what) const {
   if (running_)

@@ -62,7 +62,7 @@ public:
   EndAwaiter final_suspend() const noexcept { return {}; }
   void return_void() noexcept { finished_ = true; }
   void unhandled_exception() noexcept {
-    error_ = std::current_exception();
+    error_ = catch_error(*this);
     finished_ = true;
   }
 

@@ -9,6 +9,7 @@
 // the callable to create_task, task_group or timeout, which keep it alive.
 #pragma once
 
+#include <brio/core/detail/error_trace.hpp>
 #include <brio/core/detail/promise.hpp>
 #include <brio/core/exceptions.hpp>
 
@@ -134,7 +135,7 @@ public:
     outcome_ = Outcome_::value;
   }
   void unhandled_exception() noexcept {
-    std::construct_at(&error_, std::current_exception());
+    std::construct_at(&error_, catch_error(*this));
     outcome_ = Outcome_::error;
   }
   /// Moves the result out, or throws the error.
@@ -159,7 +160,7 @@ class CoroResult<void> : public AwaitTransform {
 public:
   void return_void() noexcept { outcome_ = Outcome_::value; }
   void unhandled_exception() noexcept {
-    error_ = std::current_exception();
+    error_ = catch_error(*this);
     outcome_ = Outcome_::error;
   }
   void take() {

@@ -52,25 +52,31 @@ void FutureBase::report_unretrieved() noexcept {
     context.exception = error_;
     context.where = where_;
     context.future = AnyFuture(Ref<FutureBase>(this));
-    loop().call_exception_handler(context);
+    loop().report(context);
     context.future = AnyFuture();
     if (--refs_ > 0) return;
   }
   destroy();
 }
 
+std::string FutureBase::repr_details() const { return {}; }
+
 std::string FutureBase::repr() const {
-  const char* state = status_ == FutureStatus::pending     ? "pending"
+  const bool asked = is_task_ && static_cast<const TaskBase*>(this)->cancelling() > 0;
+  const char* state = status_ == FutureStatus::finished    ? "finished"
                       : status_ == FutureStatus::cancelled ? "cancelled"
-                                                           : "finished";
-  std::string text = std::string("<") + kind() + " " + state;
-  if (failed()) text += " exception=" + type_name(error_) + "(" + brio::describe(error_) + ")";
+                      : asked                              ? "cancelling"
+                                                           : "pending";
+  std::string text = std::string("<") + kind() + " " + state + repr_details();
+  if (failed()) text += " exception=" + type_name(error_) + "('" + brio::describe(error_) + "')";
   text += std::string(" created at ") + where_.file_name() + ":" + std::to_string(where_.line());
   return text + ">";
 }
 
 bool FutureBase::cancel(const SharedText& message) {
   if (done()) return false;
+  if (loop_->debug_) [[unlikely]]
+    loop_->loop().check_thread();
   cancel_message_ = message;
   finish(FutureStatus::cancelled);
   return true;
@@ -108,7 +114,10 @@ void FutureBase::throw_no_value() {
   throw InvalidStateError("The result was moved out by an earlier await.");
 }
 
-void FutureBase::throw_invalid_state() const { throw InvalidStateError("invalid state"); }
+void FutureBase::check_pending() const {
+  if (done()) throw InvalidStateError("invalid state");
+  loop_->loop().check_thread();
+}
 
 void FutureBase::throw_task(const char* operation) const {
   throw RuntimeError(std::string("Task does not support ") + operation + " operation");
@@ -157,8 +166,6 @@ void FutureBase::replace(DoneCallback& callback, DoneCallback& heir) noexcept {
 }
 
 void FutureBase::queue_callbacks() {
-  if (loop_->debug_) [[unlikely]]
-    loop_->loop().check_thread();
   if (loop_->closed_) [[unlikely]] {
     // A closed loop runs nothing more: what would be queued is given up at once.
     const Ref<FutureBase> keep(this);

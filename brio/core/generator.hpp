@@ -23,6 +23,10 @@
 
 namespace brio {
 
+namespace detail {
+[[noreturn]] BRIO_API void throw_generator_running();
+}  // namespace detail
+
 /// A lazy sequence (a Python generator). Move-only; an input range, or next() by hand. A nested
 /// generator costs one resume per value however deep it is. co_await is not allowed inside.
 template <class T>
@@ -38,10 +42,11 @@ public:
     return *this;
   }
   ~Generator() {
-    if (frame_) frame_.destroy();
+    if (frame_) dismantle();
   }
 
   /// The next value, or nothing at the end. Throws what the body throws; then it has ended.
+  /// Throws ValueError inside the body itself, where it is already executing.
   std::optional<value_type> next() {
     if (!advance()) return std::nullopt;
     return *frame_.promise().value();
@@ -75,10 +80,24 @@ private:
   bool advance() {
     if (!frame_ || frame_.done()) return false;
     promise_type& root = frame_.promise();
+    if (root.running_) detail::throw_generator_running();
+    root.running_ = true;
     root.leaf().resume();
+    root.running_ = false;
     if (!frame_.done()) return true;
     root.rethrow();
     return false;
+  }
+  // Innermost first: destroying the outermost frame would recurse, as deep as they nest.
+  void dismantle() noexcept {
+    promise_type& root = frame_.promise();
+    promise_type* at = root.leaf_;
+    while (at != &root) {
+      promise_type* const outer = at->outer_;
+      std::exchange(at->holder_->frame_, nullptr).destroy();
+      at = outer;
+    }
+    std::exchange(frame_, nullptr).destroy();
   }
   std::coroutine_handle<promise_type> frame_;
 };
@@ -99,7 +118,8 @@ public:
     bool await_ready() const noexcept { return false; }
     // A nested generator that ends gives control back to the one that yields from it.
     std::coroutine_handle<> await_suspend(Handle self) const noexcept {
-      promise_type* outer = self.promise().outer_;
+      promise_type& ended = self.promise();
+      promise_type* outer = std::exchange(ended.outer_, nullptr);
       if (!outer) return std::noop_coroutine();
       outer->root_->leaf_ = outer;
       return Handle::from_promise(*outer);
@@ -117,13 +137,17 @@ public:
   struct FromAwaiter {
     Generator inner;
     bool await_ready() const noexcept { return !inner.frame_ || inner.frame_.done(); }
-    std::coroutine_handle<> await_suspend(Handle self) noexcept {
+    std::coroutine_handle<> await_suspend(Handle self) {
       promise_type& outer = self.promise();
       promise_type& nested = inner.frame_.promise();
+      if (nested.running_) detail::throw_generator_running();
       nested.outer_ = &outer;
-      nested.root_ = outer.root_;
-      outer.root_->leaf_ = &nested;
-      return inner.frame_;
+      nested.holder_ = &inner;
+      // One that was begun already may stand in a nested one of its own.
+      promise_type* const leaf = std::exchange(nested.leaf_, &nested);
+      for (promise_type* at = leaf; at != &outer; at = at->outer_) at->root_ = outer.root_;
+      outer.root_->leaf_ = leaf;
+      return Handle::from_promise(*leaf);
     }
     void await_resume() {
       if (inner.frame_) inner.frame_.promise().rethrow();
@@ -143,6 +167,8 @@ private:
   promise_type* root_ = this;
   promise_type* leaf_ = this;  // of a root: where the values come from now
   promise_type* outer_ = nullptr;
+  Generator* holder_ = nullptr;  // of a nested one: the object that owns it, in the outer's frame
+  bool running_ = false;
   const value_type* value_ = nullptr;
   std::exception_ptr error_;
 };

@@ -1,5 +1,7 @@
 #include <brio/core/loop.hpp>
 
+#include <chrono>
+#include <cstdio>
 #include <memory>
 
 namespace brio::detail {
@@ -51,12 +53,23 @@ void HandleState::cancel() noexcept {
     loop_->timers_.remove(*this);
     unref();
   }
-  clear();
+  if (!running_) clear();
 }
 
 void HandleState::invoke() {
   const Ref<HandleState> keep(this);
   const ContextSwitch switched(context_);
+  // A callback may cancel itself, or be replaced as a reader by itself.
+  struct Running {
+    HandleState& self;
+    explicit Running(HandleState& handle) noexcept : self(handle) { self.running_ = true; }
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+    ~Running() {
+      self.running_ = false;
+      if (self.cancelled_) self.clear();
+    }
+  } const running{*this};
   guarded([this] { call(); },
           [this](std::exception_ptr error) {
             ExceptionContext context;
@@ -69,8 +82,16 @@ void HandleState::invoke() {
 }
 
 std::string HandleState::repr() const {
-  return std::string("<Handle") + (cancelled_ ? " cancelled" : "") + " created at " +
-         place(where_) + ">";
+  const bool timer = when_ != TimePoint{};
+  std::string text = timer ? "<TimerHandle" : "<Handle";
+  if (cancelled_) text += " cancelled";
+  if (timer) {
+    char when[40];
+    std::snprintf(when, sizeof when, " when=%.9g",
+                  std::chrono::duration<double>(when_.time_since_epoch()).count());
+    text += when;
+  }
+  return text + " created at " + place(where_) + ">";
 }
 
 std::string HandleState::describe() const { return repr(); }
@@ -96,7 +117,7 @@ void PostedState::invoke() {
   guarded([this] { call(); },
           [this](std::exception_ptr error) {
             ExceptionContext context;
-            context.message = "Exception in callback posted at " + place(where_);
+            context.message = "Exception in callback " + describe();
             context.exception = std::move(error);
             context.where = where_;
             loop_->loop().call_exception_handler(context);

@@ -58,6 +58,7 @@ protected:
 private:
   std::uint32_t refs_ = 0;
   bool cancelled_ = false;
+  bool running_ = false;  // the callable must outlive its own call
   LoopCore* loop_;
   ContextSlot context_;
   std::source_location where_;

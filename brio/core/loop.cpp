@@ -97,6 +97,12 @@ void EventLoop::check_thread() const {
 
 // ---- running
 
+void EventLoop::check_not_running() const {
+  if (running_) throw RuntimeError("This event loop is already running");
+  if (thread_state.running)
+    throw RuntimeError("Cannot run the event loop while another loop is running");
+}
+
 namespace {
 // The loop is this thread's running one for a scope, also when a fatal error leaves it.
 class Running {
@@ -144,9 +150,7 @@ BRIO_ALWAYS_INLINE void EventLoop::iterate(bool may_block) {
 
 void EventLoop::run_forever() {
   check_closed();
-  if (running_) throw RuntimeError("This event loop is already running");
-  if (thread_state.running)
-    throw RuntimeError("Cannot run the event loop while another loop is running");
+  check_not_running();
   const Running running(*this, running_);
   thread_ = &thread_state;
   struct Reset {
@@ -159,9 +163,7 @@ void EventLoop::run_forever() {
 
 bool EventLoop::run_once() {
   check_closed();
-  if (running_) throw RuntimeError("This event loop is already running");
-  if (thread_state.running)
-    throw RuntimeError("Cannot run the event loop while another loop is running");
+  check_not_running();
   const Running running(*this, running_);
   thread_ = &thread_state;
   iterate(false);
@@ -204,37 +206,31 @@ void EventLoop::check_interrupt() {
 
 void EventLoop::run_ready_watched(std::size_t count) {
   for (; count > 0; --count) {
-    if (interrupted_.load(std::memory_order_relaxed)) check_interrupt();
     // The hook may throw: the node must then still be there for the next run.
     if (watched_steps_ && ready_.front()->live()) step_hook_();
-    detail::Node* node = ready_.pop();
-    if (!node->live()) {
+    detail::Node* const node = ready_.pop();
+    if (debug_ && node->live())
+      run_timed(*node);
+    else
       node->run();
-      continue;
-    }
-    if (!debug_) {
-      node->run();
-      continue;
-    }
-    const std::string what = node->describe();
-    const TimePoint start = engine_->now();
-    node->run();
-    const Duration took = engine_->now() - start;
-    if (took >= slow_callback_duration) {
-      const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
-      char text[32];
-      std::snprintf(text, sizeof text, "%lld.%03lld", static_cast<long long>(millis / 1000),
-                    static_cast<long long>(millis % 1000));
-      log(LogLevel::warning, "brio", "Executing " + what + " took " + text + " seconds");
-    }
+    if (interrupted_.load(std::memory_order_relaxed)) check_interrupt();
   }
+}
+
+void EventLoop::run_timed(detail::Node& node) {
+  const std::string what = node.describe();
+  const TimePoint start = engine_->now();
+  node.run();
+  const Duration took = engine_->now() - start;
+  if (took < slow_callback_duration) return;
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3f", std::chrono::duration<double>(took).count());
+  log(LogLevel::warning, "brio", "Executing " + what + " took " + text + " seconds");
 }
 
 void EventLoop::run_until_done(detail::FutureBase& future, bool fresh_task) {
   check_closed();
-  if (running_) throw RuntimeError("This event loop is already running");
-  if (thread_state.running)
-    throw RuntimeError("Cannot run the event loop while another loop is running");
+  check_not_running();
   if (&future.core() != this)
     throw ValueError("The future belongs to a different loop than the one it should run on");
   const AnyFuture handle{detail::Ref<detail::FutureBase>(&future)};
@@ -273,7 +269,7 @@ void EventLoop::close() {
     context.message = "Task was destroyed but it is pending!";
     context.task = AnyTask(task);
     context.where = task->where();
-    call_exception_handler(context);
+    report(context);
     task->abandon();
     drop_queues();  // what destructors in the frames have scheduled will not run any more
   }
@@ -284,6 +280,7 @@ void EventLoop::close() {
     locals_.pop_back();
   }
   drop_queues();
+  detail::forget_errors();
   engine_->close();
   exception_handler_ = nullptr;
   task_factory_ = nullptr;
@@ -390,7 +387,8 @@ void EventLoop::default_exception_handler(const ExceptionContext& context) {
     text += std::string("\ncreated at ") + context.where.file_name() + ":" +
             std::to_string(context.where.line()) + " in " + context.where.function_name();
   if (context.exception)
-    text += "\n" + type_name(context.exception) + ": " + describe(context.exception);
+    text += "\n" + detail::error_trace(context.exception) + type_name(context.exception) + ": " +
+            describe(context.exception);
   log(LogLevel::error, "brio", text);
 }
 
@@ -424,6 +422,15 @@ void EventLoop::call_exception_handler(const ExceptionContext& context) {
   second.exception = failure;
   second.source = "while handling: " + context.message;
   default_exception_handler(second);
+}
+
+void EventLoop::report(const ExceptionContext& context) noexcept {
+  try {
+    call_exception_handler(context);
+  } catch (...) {
+    log(LogLevel::error, "brio",
+        "Exception ignored in the exception handler: " + type_name(std::current_exception()));
+  }
 }
 
 }  // namespace brio

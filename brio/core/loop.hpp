@@ -173,6 +173,8 @@ public:
   void default_exception_handler(const ExceptionContext& context);
   /// Calls the handler; if that throws, the default one. Fatal errors pass.
   void call_exception_handler(const ExceptionContext& context);
+  /// The same where nothing may be thrown, in destructors: a fatal error of the handler is logged.
+  void report(const ExceptionContext& context) noexcept;
   /// Is debug mode on? At first: BRIO_DEBUG.
   [[nodiscard]] bool get_debug() const noexcept { return debug_; }
   /// Turns debug mode on or off.
@@ -268,6 +270,7 @@ private:
   Handle make_handle(F&& function, CallbackOptions options, std::source_location where);
 
   [[noreturn]] static void throw_closed();
+  void check_not_running() const;
   void iterate(bool may_block);
   void look_outside();
   void wait_for_work();
@@ -275,6 +278,7 @@ private:
   void check_interrupt();
   void run_ready(std::size_t count);
   void run_ready_watched(std::size_t count);
+  void run_timed(detail::Node& node);
   void take_posted();
   static void drop_posted(detail::PostedState* posted) noexcept;
   void post(detail::PostedState& posted);

@@ -3,6 +3,7 @@
 namespace brio::detail {
 
 bool Node::cancel_wait(const SharedText&) { return false; }
+FutureBase* Node::passes_cancel_to() const noexcept { return nullptr; }
 void Node::drop() noexcept {}
 FutureBase* Node::awaited() const noexcept { return nullptr; }
 FutureBase* Node::awaiting() const noexcept { return nullptr; }

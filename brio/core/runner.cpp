@@ -1,4 +1,5 @@
 #include <brio/core/runner.hpp>
+#include <brio/core/detail/sigint.hpp>
 #include <brio/core/gather.hpp>
 
 #include <atomic>
@@ -21,10 +22,18 @@ void on_sigint(int number) {
   if (count >= 3) {
     // Nothing answers any more: the default action ends the process.
     std::signal(number, SIG_DFL);
-    std::raise(number);
+    std::raise(number);  // comes when this handler returns
     return;
   }
   if (EventLoop* loop = interrupted_loop.load()) loop->interrupt();
+}
+
+void take_sigint() noexcept {
+  struct sigaction ours{};
+  ours.sa_handler = &on_sigint;
+  ours.sa_flags = SA_RESTART;
+  sigemptyset(&ours.sa_mask);
+  sigaction(SIGINT, &ours, nullptr);
 }
 
 // Installs the handler for one run, and restores it only if it is still ours.
@@ -37,22 +46,22 @@ public:
     interrupts = 0;
     interrupted_loop = &loop;
     loop.set_interrupt_check([](void* self) { static_cast<SigintGuard*>(self)->check(); }, this);
-    struct sigaction ours{};
-    ours.sa_handler = &on_sigint;
-    ours.sa_flags = SA_RESTART;
-    sigemptyset(&ours.sa_mask);
-    installed_ = sigaction(SIGINT, &ours, nullptr) == 0;
+    take_sigint();
+    installed_ = true;
     loop_ = &loop;
   }
   SigintGuard(const SigintGuard&) = delete;
   SigintGuard& operator=(const SigintGuard&) = delete;
-  ~SigintGuard() {
-    if (!installed_) return;
+  ~SigintGuard() { remove(); }
+  // Gives the signal back; true if one came that the loop has not seen any more.
+  bool remove() noexcept {
+    if (!std::exchange(installed_, false)) return false;
     struct sigaction current{};
     if (sigaction(SIGINT, nullptr, &current) == 0 && current.sa_handler == &on_sigint)
       std::signal(SIGINT, SIG_DFL);
     loop_->set_interrupt_check(nullptr, nullptr);
     interrupted_loop = nullptr;
+    return interrupts.load() > handled_;
   }
   [[nodiscard]] bool interrupted() const noexcept { return handled_ > 0; }
 
@@ -75,6 +84,13 @@ private:
 };
 
 }  // namespace
+
+void detail::restore_sigint() noexcept {
+  if (interrupted_loop.load())
+    take_sigint();
+  else
+    std::signal(SIGINT, SIG_DFL);
+}
 
 Runner::Runner(RunOptions options) : options_(std::move(options)) {}
 
@@ -109,10 +125,17 @@ void Runner::begin() {
 }
 
 void Runner::run_task(const AnyTask& task) {
+  detail::keep_error_of_main(nullptr);
   std::optional<SigintGuard> guard;
   if (options_.handle_sigint) guard.emplace(*loop_, task);
+  struct Keep {
+    const AnyTask& main;
+    ~Keep() { detail::keep_error_of_main(main.state()->stored_error()); }
+  } const keep{task};
   loop_->run_until_done(*task.state(), true);
-  if (task.cancelled() && guard && guard->interrupted() && task.uncancel() == 0)
+  if (!guard) return;
+  const bool late = guard->remove();
+  if (late || (task.cancelled() && guard->interrupted() && task.uncancel() == 0))
     throw KeyboardInterrupt();
 }
 
@@ -152,6 +175,8 @@ void Runner::close() {
 
 namespace {
 
+const std::terminate_handler original_terminate = std::get_terminate();
+
 [[noreturn]] void end_as_python_would() {
   int code = 1;
   if (const std::exception_ptr error = std::current_exception()) {
@@ -162,11 +187,11 @@ namespace {
       if (*e.what()) std::fprintf(stderr, "%s\n", e.what());
     } catch (const KeyboardInterrupt&) {
       code = 130;
-      std::fputs("KeyboardInterrupt\n", stderr);
+      std::fprintf(stderr, "%sKeyboardInterrupt\n", detail::error_trace(error).c_str());
     } catch (...) {
       const std::string text = describe(error);
-      std::fprintf(stderr, "%s%s%s\n", type_name(error).c_str(), text.empty() ? "" : ": ",
-                   text.c_str());
+      std::fprintf(stderr, "%s%s%s%s\n", detail::error_trace(error).c_str(),
+                   type_name(error).c_str(), text.empty() ? "" : ": ", text.c_str());
     }
     std::fflush(nullptr);
     std::_Exit(code);
@@ -177,10 +202,9 @@ namespace {
 }  // namespace
 
 void detail::install_terminate_handler() noexcept {
-  static const std::terminate_handler original = std::get_terminate();
   // Only over the default one: a program's own handler stays.
   static bool installed = false;
-  if (installed || std::get_terminate() != original) return;
+  if (installed || std::get_terminate() != original_terminate) return;
   installed = true;
   std::set_terminate(&end_as_python_would);
 }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <vector>
 
 namespace brio::detail {
 
@@ -38,10 +39,18 @@ void TaskBase::set_name(std::string name) {
   name_ = reinterpret_cast<std::uintptr_t>(text.release()) | named;
 }
 
-std::string TaskBase::repr() const {
-  std::string text = FutureBase::repr();
-  text.insert(text.find(' '), " name='" + name() + "'");
-  if (!done() && root_) text += std::string(" in ") + root_->where_.function_name();
+std::string TaskBase::repr_details() const {
+  std::string text = " name='" + name() + "'";
+  if (!root_) return text;
+  const std::source_location& where = root_->where_;
+  text += std::string(" coro=<") + where.function_name() + " running at " + where.file_name() +
+          ":" + std::to_string(where.line()) + ">";
+  // Of a task only the name: a chain of tasks may be long, or a circle.
+  if (const FutureBase* awaited = waiting_on_ ? waiting_on_->awaited() : nullptr)
+    text +=
+        " wait_for=" + (awaited->is_task()
+                            ? "<Task name='" + static_cast<const TaskBase*>(awaited)->name() + "'>"
+                            : awaited->repr());
   return text;
 }
 
@@ -62,9 +71,11 @@ void TaskBase::launch(TaskOptions& options) {
     return;
   }
   // What the first step creates is its own, not the group's that this task was made for.
-  CancelScope* const spawning = std::exchange(thread_state.spawn_scope, nullptr);
+  struct Spawning {
+    CancelScope* scope = std::exchange(thread_state.spawn_scope, nullptr);
+    ~Spawning() { thread_state.spawn_scope = scope; }
+  } const spawning;  // a fatal error leaves run()
   run();
-  thread_state.spawn_scope = spawning;
 }
 
 void TaskBase::unlink() noexcept {
@@ -79,23 +90,52 @@ void TaskBase::unlink() noexcept {
 bool TaskBase::cancel(const SharedText& message) {
   if (done()) return false;
   if (loop_->debug_) loop_->loop().check_thread();
-  log_error_ = false;
-  ++cancel_requests_;
-  if (waiting_on_ && pass_cancel_on(message)) return true;
-  must_cancel_ = true;
-  cancel_message_ = message;
+  if (TaskBase* const below = awaited_task())
+    pass_cancel_down(below, message);
+  else
+    request_cancel(message);
   return true;
 }
 
-bool TaskBase::pass_cancel_on(const SharedText& message) {
-  // CPython runs into its recursion limit here.
+// The unfinished task that this one does nothing but wait for.
+TaskBase* TaskBase::awaited_task() const noexcept {
+  FutureBase* const future = waiting_on_ ? waiting_on_->passes_cancel_to() : nullptr;
+  return future && future->is_task() && !future->done() ? static_cast<TaskBase*>(future) : nullptr;
+}
+
+void TaskBase::request_cancel(const SharedText& message) {
+  log_error_ = false;
+  ++cancel_requests_;
+  // A gather among those below may lead back here. CPython runs into its recursion limit then.
   if (passing_cancel_) throw RuntimeError("tasks await each other in a circle: " + repr());
+  passing_cancel_ = true;
   struct Reset {
     TaskBase& task;
     ~Reset() { task.passing_cancel_ = false; }
   } const reset{*this};
-  passing_cancel_ = true;
-  return waiting_on_->cancel_wait(message);
+  if (waiting_on_ && waiting_on_->cancel_wait(message)) return;
+  must_cancel_ = true;
+  cancel_message_ = message;
+}
+
+// A request to a task that awaits a task goes to that one. No recursion: such chains are as long as
+// their program likes.
+void TaskBase::pass_cancel_down(TaskBase* to, const SharedText& message) {
+  struct Reset {
+    std::vector<TaskBase*> tasks;
+    ~Reset() {
+      for (TaskBase* task : tasks) task->passing_cancel_ = false;
+    }
+  } passed;
+  TaskBase* at = this;
+  for (; to && !at->passing_cancel_; to = at->awaited_task()) {
+    passed.tasks.push_back(at);
+    at->passing_cancel_ = true;
+    at->log_error_ = false;
+    ++at->cancel_requests_;
+    at = to;
+  }
+  at->request_cancel(message);
 }
 
 bool TaskBase::suspend_cancelled(PromiseBase& promise, Node& node) {

@@ -55,6 +55,6 @@ TEST_CASE("cancel: tasks that await each other in a circle are an error, not a s
                     requests = first.cancelling();
                   }),
                   RuntimeError);
-  CHECK(message.starts_with("tasks await each other in a circle: <Task name='Task-"));
+  CHECK(message.starts_with("tasks await each other in a circle: <Task cancelling name='Task-"));
   CHECK(requests == 2);
 }

@@ -71,21 +71,21 @@ TEST_CASE("awaiting a coroutine takes no trip through the loop") {
   });
 }
 
-TEST_CASE("a million nested awaits, and as many synchronous completions, use no stack") {
+TEST_CASE("deeply nested awaits, and a million synchronous completions, use no stack") {
   brio::testing::run_test([]() -> Coro<> {
     const int nested = co_await depth(100'000);
     CHECK(nested == 100'000);
     int sum = 0;
-    for (int i = 0; i < 100'000; ++i) sum += co_await one();
-    CHECK(sum == 100'000);
+    for (int i = 0; i < 1'000'000; ++i) sum += co_await one();
+    CHECK(sum == 1'000'000);
   });
 }
 
 TEST_CASE("a deep suspended chain is cancelled and collected") {
   brio::testing::run_test([]() -> Coro<> {
-    auto task = brio::create_task(deep_wait(2'000));
+    auto task = brio::create_task(deep_wait(100'000));
     co_await brio::yield_now();
-    CHECK(task.get_stack().size() == 2'001);
+    CHECK(task.get_stack().size() == 100'001);
     task.cancel();
     const auto outcome = co_await brio::as_outcome(task);
     CHECK(outcome.cancelled());
@@ -216,5 +216,27 @@ TEST_CASE("with: cancellation reaches the body and the resource is let go") {
     const auto outcome = co_await brio::as_outcome(task);
     CHECK(outcome.cancelled());
     CHECK(log == std::vector<std::string>{"enter", "exit error"});
+  });
+}
+
+TEST_CASE("an error passes a deep chain, and a chain of tasks is cancelled, without recursion") {
+  brio::testing::run_test([]() -> Coro<> {
+    struct Deep {
+      static Coro<> fail(int n) {
+        if (n == 0) throw brio::ValueError("bottom");
+        co_await fail(n - 1);
+      }
+      static Coro<> wait_for(brio::AnyTask task) { co_await task; }
+    };
+    const auto outcome = co_await brio::as_outcome(Deep::fail(100'000));
+    CHECK(brio::describe(outcome.error()) == "bottom");
+
+    brio::AnyTask last = brio::create_task(brio::sleep(1h));
+    for (int i = 0; i < 50'000; ++i) last = brio::create_task(Deep::wait_for(last));
+    co_await brio::yield_now();
+    last.cancel();
+    const auto cancelled = co_await brio::as_outcome(last);
+    CHECK(cancelled.cancelled());
+    CHECK(brio::all_tasks().size() == 1);
   });
 }

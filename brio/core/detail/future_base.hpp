@@ -118,11 +118,12 @@ public:
 
   /// Does nothing: a plain future never stands in the ring.
   void run() override;
-  /// "Task-3" or "Future", with state and place: for reports.
-  [[nodiscard]] virtual std::string repr() const;
+  /// What it is, in Python's words and order: for reports.
+  [[nodiscard]] std::string repr() const;
+  /// Throws if it is done, and in debug mode in a thread that it does not belong to.
   void require_pending() const {
-    if (done()) [[unlikely]]
-      throw_invalid_state();
+    if (done() || loop_->debug_) [[unlikely]]
+      check_pending();
   }
   void require_no_task(const char* operation) const {
     if (is_task_) [[unlikely]]
@@ -136,6 +137,8 @@ protected:
     loop_->unref();
   }
   [[nodiscard]] virtual const char* kind() const noexcept { return "Future"; }
+  /// What repr() tells between the state and the error: a task's name, coroutine and wait.
+  [[nodiscard]] virtual std::string repr_details() const;
   /// Destroys and frees the most derived object. Each class that can be one defines it.
   virtual void destroy() noexcept = 0;
   /// Leaves the pending state: queues the callbacks in order.
@@ -144,7 +147,7 @@ protected:
     if (last_) queue_callbacks();
   }
   [[noreturn]] void throw_no_value();
-  [[noreturn]] void throw_invalid_state() const;
+  void check_pending() const;
   [[noreturn]] void throw_task(const char* operation) const;
 
   std::uint32_t refs_ = 0;
@@ -201,7 +204,6 @@ public:
   void run() override;  // a step
   /// The loop is closed under an unfinished task: its frames go, innermost first.
   void abandon() noexcept;
-  [[nodiscard]] std::string repr() const override;
   [[nodiscard]] std::string describe() const override { return repr(); }
 
   /// The coroutine `promise`, running in this task, suspends on `node`. False: do not suspend,
@@ -255,6 +257,7 @@ protected:
       drop_name();
   }
   [[nodiscard]] const char* kind() const noexcept override { return "Task"; }
+  [[nodiscard]] std::string repr_details() const override;
   /// The root coroutine has returned: takes its value and destroys its frame.
   virtual void take_value() = 0;
   /// The error in the root coroutine's promise.
@@ -273,7 +276,9 @@ private:
   void enter_scope() noexcept;
   void first_step();
   void finish_step();
-  bool pass_cancel_on(const SharedText& message);
+  [[nodiscard]] TaskBase* awaited_task() const noexcept;
+  void request_cancel(const SharedText& message);
+  void pass_cancel_down(TaskBase* to, const SharedText& message);
   bool end_otherwise();
   bool suspend_cancelled(PromiseBase& promise, Node& node);
   void unlink() noexcept;
@@ -420,6 +425,9 @@ public:
   /// A refused wait has ended already; the error comes with the next step.
   bool cancel_wait(const SharedText& message) override {
     return refused_ == Refused::no && future_->cancel(message);
+  }
+  [[nodiscard]] FutureBase* passes_cancel_to() const noexcept override {
+    return refused_ == Refused::no ? future_ : nullptr;
   }
   [[nodiscard]] FutureBase* awaited() const noexcept override { return future_; }
   [[nodiscard]] FutureBase* awaiting() const noexcept override { return task_; }

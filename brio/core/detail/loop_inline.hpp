@@ -143,6 +143,7 @@ T EventLoop::run_until_complete(Future<T> future) {
 template <class T>
 T EventLoop::run_until_complete(Coro<T> coro, std::source_location where) {
   check_closed();
+  check_not_running();  // before there is a task, which would run all the same
   const Task<T> task = create_task(std::move(coro), {}, where);
   run_until_done(*task.state(), true);
   return detail::take_result(task);

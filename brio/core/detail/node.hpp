@@ -20,6 +20,8 @@ public:
   /// A task waits on this node and is being cancelled: true if the wait takes the cancellation
   /// (the task will be woken by it), false if it has already ended.
   virtual bool cancel_wait(const SharedText& message);
+  /// The future that cancel_wait would do nothing but cancel; null if it does something else.
+  [[nodiscard]] virtual FutureBase* passes_cancel_to() const noexcept;
   /// The loop is closing and will not run this node: give back what it owns.
   virtual void drop() noexcept;
   /// The future behind this wait or callback, for the call graph: what is awaited …

@@ -1,0 +1,293 @@
+// What a program can be asked while it runs: reprs, stacks, the call graph, kinds of things, the
+// log.
+#include "support.hpp"
+
+#include <brio/brio.hpp>
+#include <brio/core/callgraph.hpp>
+#include <brio/testing/run_test.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cstdio>
+#include <memory>
+#include <source_location>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+using namespace std::chrono_literals;
+using brio::Coro;
+using Lines = std::vector<std::string>;
+
+namespace {
+
+std::string place(unsigned line) { return __FILE__ ":" + std::to_string(line); }
+unsigned here(std::source_location where = std::source_location::current()) { return where.line(); }
+
+constexpr unsigned inner_line = __LINE__ + 1;
+Coro<> inner_wait(brio::Future<> gate) { co_await gate; }
+constexpr unsigned outer_line = __LINE__ + 1;
+Coro<> outer_wait(brio::Future<> gate) { co_await inner_wait(gate); }
+
+template <class Write>
+std::string written(Write write) {
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::tmpfile(), &std::fclose);
+  write(file.get());
+  std::rewind(file.get());
+  std::string text(8192, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+  return text;
+}
+
+bool has(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+}  // namespace
+
+TEST_CASE("reprs have Python's words in Python's order") {
+  brio::testing::run_test([]() -> Coro<> {
+    const unsigned line = here() + 1;
+    auto future = brio::create_future<int>();
+    const std::string made = " created at " + place(line) + ">";
+    CHECK(future.repr() == "<Future pending" + made);
+    future.set_exception(std::runtime_error("no"));
+    CHECK(future.repr() == "<Future finished exception=std::runtime_error('no')" + made);
+    CHECK(future.exception());
+    auto other = brio::create_future<>();
+    other.cancel();
+    CHECK(other.repr().starts_with("<Future cancelled created at "));
+
+    auto gate = brio::create_future<>();
+    auto task = brio::create_task(outer_wait(gate), {.name = "t"});
+    CHECK(task.repr().starts_with("<Task pending name='t' coro=<"));
+    co_await brio::yield_now();
+    CHECK(has(task.repr(), " running at " + place(outer_line) + "> wait_for=<Future pending "));
+    auto waiter = brio::create_task([](brio::Task<> of) -> Coro<> { co_await of; }(task));
+    co_await brio::yield_now();
+    CHECK(has(waiter.repr(), "> wait_for=<Task name='t'> created at "));
+    task.cancel();
+    CHECK(task.repr().starts_with("<Task cancelling name='t' coro=<"));
+    (void)co_await brio::as_outcome(waiter);
+    CHECK(task.repr().starts_with("<Task cancelled name='t' created at "));
+    auto done = brio::create_task([]() -> Coro<int> { co_return 1; }(), {.name = "d"});
+    co_await done;
+    CHECK(done.repr().starts_with("<Task finished name='d' created at "));
+  });
+}
+
+TEST_CASE("tasks are named Task-N by one counter, and may be renamed") {
+  brio::testing::run_test([]() -> Coro<> {
+    auto first = brio::create_task(brio::sleep(0s));
+    auto second = brio::create_task(brio::sleep(0s));
+    CHECK(first.get_name().starts_with("Task-"));
+    CHECK(std::stoi(second.get_name().substr(5)) == std::stoi(first.get_name().substr(5)) + 1);
+    first.set_name("renamed");
+    first.set_name("again");
+    CHECK(first.get_name() == "again");
+    CHECK(has(second.get_coro(), "as_coro"));
+    co_await first;
+    CHECK(std::string(first.get_coro()).empty());
+  });
+}
+
+TEST_CASE("a stack tells where each coroutine of a task waits, outermost first") {
+  brio::testing::run_test([]() -> Coro<> {
+    auto gate = brio::create_future<>();
+    auto task = brio::create_task(outer_wait(gate), {.name = "deep"});
+    co_await brio::yield_now();
+    const std::vector<brio::StackFrame> stack = task.get_stack();
+    REQUIRE(stack.size() == 2);
+    CHECK(stack[0].line == outer_line);
+    CHECK(has(stack[0].function_name, "outer_wait"));
+    CHECK(stack[1].line == inner_line);
+    CHECK(std::string(stack[1].file_name) == __FILE__);
+
+    const std::string printed = written([&](std::FILE* file) { task.print_stack(file); });
+    CHECK(printed.starts_with("Stack for <Task pending name='deep' coro=<"));
+    CHECK(has(printed, "> (most recent call last):\n  File \"" __FILE__ "\", line " +
+                           std::to_string(outer_line) + ", in "));
+    CHECK(has(printed, "inner_wait"));
+    gate.set_result();
+    co_await task;
+    CHECK(task.get_stack().empty());
+    const std::string nothing = written([&](std::FILE* file) { task.print_stack(file); });
+    CHECK(nothing.starts_with("No stack for <Task finished name='deep' "));
+  });
+}
+
+TEST_CASE("the call graph shows who waits for whom") {
+  brio::testing::run_test([]() -> Coro<> {
+    auto gate = brio::create_future<>();
+    auto task = brio::create_task(outer_wait(gate), {.name = "worker"});
+    const auto waits = [](brio::Task<> of) -> Coro<> { co_await of; };
+    auto left = brio::create_task(brio::TaskOptions{.name = "left"}, waits, task);
+    auto right = brio::create_task(brio::TaskOptions{.name = "right"}, waits, task);
+    co_await brio::yield_now();
+    co_await brio::yield_now();
+
+    const auto graph = brio::capture_call_graph(gate);
+    REQUIRE(graph);
+    CHECK(graph->future == gate);
+    CHECK(graph->call_stack.empty());
+    REQUIRE(graph->awaited_by.size() == 1);
+    const brio::FutureCallGraph& worker = graph->awaited_by[0];
+    CHECK(worker.future == task);
+    REQUIRE(worker.call_stack.size() == 2);
+    CHECK(has(worker.call_stack[0].function_name, "inner_wait"));
+    CHECK(worker.awaited_by.size() == 2);
+
+    const std::string text = brio::format_call_graph(gate);
+    CHECK(
+        text.starts_with("* Future()\n  + Awaited by:\n    * Task(name='worker')\n"
+                         "      + Call stack:\n      |   File '" __FILE__ "', line " +
+                         std::to_string(inner_line) + ", in "));
+    CHECK(has(text, "      + Awaited by:\n        * Task(name='left')\n"));
+    CHECK(has(text, "        * Task(name='right')\n"));
+    CHECK(written([&](std::FILE* file) { brio::print_call_graph(gate, file); }) == text);
+
+    const auto limited = brio::capture_call_graph(task, {.limit = 1});
+    REQUIRE(limited->call_stack.size() == 1);
+    CHECK(has(limited->call_stack[0].function_name, "inner_wait"));
+    const auto outermost = brio::capture_call_graph(task, {.limit = -1});
+    CHECK(has(outermost->call_stack[0].function_name, "outer_wait"));
+
+    const unsigned line = here() + 1;
+    const auto own = brio::capture_call_graph();
+    CHECK(own->future == brio::current_task());
+    CHECK(own->call_stack[0].line == line);
+    gate.set_result();
+    co_await left;
+    co_await right;
+  });
+  CHECK(!brio::capture_call_graph());
+  CHECK(brio::format_call_graph().empty());
+}
+
+TEST_CASE("current_task and all_tasks") {
+  CHECK(!brio::current_task());
+  CHECK_THROWS_AS((void)brio::all_tasks(), brio::RuntimeError);
+  brio::testing::run_test([]() -> Coro<> {
+    const brio::AnyTask main = brio::current_task();
+    auto first =
+        brio::create_task([]() -> Coro<brio::AnyTask> { co_return brio::current_task(); }());
+    CHECK(brio::all_tasks() == std::vector<brio::AnyTask>{main, first});
+    const brio::AnyTask inside = co_await first;
+    CHECK(inside == first);
+    CHECK(brio::all_tasks() == std::vector<brio::AnyTask>{main});
+    bool none = false;
+    brio::get_running_loop().call_soon([&] { none = !brio::current_task(); });
+    co_await brio::yield_now();
+    CHECK(none);
+  });
+}
+
+TEST_CASE("eager tasks run until their first wait inside create_task") {
+  brio::testing::run_test([]() -> Coro<> {
+    brio::EventLoop& loop = brio::get_running_loop();
+    const brio::AnyTask main = brio::current_task();
+    Lines trace;
+    const auto body = [](Lines& out, bool waits) -> Coro<int> {
+      out.push_back("in " + brio::current_task().get_name());
+      if (waits) co_await brio::yield_now();
+      co_return 1;
+    };
+    auto quick = loop.create_task(body(trace, false), {.name = "quick", .eager_start = true});
+    CHECK(quick.done());
+    CHECK(quick.result() == 1);
+    CHECK(brio::current_task() == main);
+    CHECK(brio::all_tasks().size() == 1);
+    auto waits = loop.create_task(body(trace, true), {.name = "waits", .eager_start = true});
+    CHECK(!waits.done());
+    CHECK(brio::all_tasks().size() == 2);
+    CHECK(trace == Lines{"in quick", "in waits"});
+    co_await waits;
+
+    loop.set_task_factory(&brio::eager_task_factory);
+    CHECK(brio::create_task(body(trace, false)).done());
+    auto lazy = loop.create_task(body(trace, false), {.eager_start = false});
+    CHECK(!lazy.done());
+    co_await lazy;
+    auto failed = brio::create_task([]() -> Coro<> {
+      throw std::runtime_error("eager");
+      co_return;
+    }());
+    CHECK(failed.done());
+    CHECK(brio::describe(failed.exception()) == "eager");
+    loop.set_task_factory(nullptr);
+  });
+  // Before the loop runs there is nothing to be eager in.
+  const auto loop = brio::new_event_loop();
+  bool ran = false;
+  auto task = loop->create_task(
+      [](bool& flag) -> Coro<> {
+        flag = true;
+        co_return;
+      }(ran),
+      {.eager_start = true});
+  CHECK(!ran);
+  loop->run_until_complete(task);
+  CHECK(ran);
+}
+
+TEST_CASE("ensure_future, isfuture and iscoroutine") {
+  brio::testing::run_test([]() -> Coro<> {
+    const auto one = []() -> Coro<int> { co_return 1; };
+    auto coro = one();
+    CHECK(brio::iscoroutine(coro));
+    CHECK(!brio::isfuture(coro));
+    auto task = brio::ensure_future(std::move(coro));
+    CHECK(brio::isfuture(task));
+    CHECK(!brio::iscoroutine(task));
+    CHECK(task.is_task());
+    CHECK(brio::ensure_future(task) == task);
+    auto future = brio::create_future<>();
+    CHECK(brio::isfuture(future));
+    CHECK(!future.is_task());
+    CHECK(brio::ensure_future(future) == future);
+    CHECK(!brio::isfuture(3));
+    auto slept = brio::ensure_future(brio::sleep(1s));
+    co_await slept;
+    const int value = co_await task;
+    CHECK(value == 1);
+    CHECK_THROWS_AS(task.set_result(2), brio::RuntimeError);
+    CHECK_THROWS_AS((void)brio::AnyTask(future), brio::TypeError);
+    future.cancel();
+  });
+}
+
+TEST_CASE("the log hook takes level, logger and text, and gives the earlier hook back") {
+  static brio::LogLevel level{};
+  static std::string logger;
+  static std::string message;
+  const brio::LogHook mine = [](const brio::LogRecord& record) {
+    level = record.level;
+    logger = record.logger;
+    message = record.message;
+  };
+  const bool by_default = brio::set_log_hook(mine) == nullptr;
+  CHECK(by_default);
+  brio::log(brio::LogLevel::info, "brio.test", "said");
+  CHECK(level == brio::LogLevel::info);
+  CHECK(logger == "brio.test");
+  CHECK(message == "said");
+  brio::set_log_hook([](const brio::LogRecord&) { throw std::runtime_error("hook"); });
+  brio::log(brio::LogLevel::error, "brio", "a hook that throws is ignored");
+  const bool replaced = brio::set_log_hook(mine) != nullptr;
+  CHECK(replaced);
+  const bool was_mine = brio::set_log_hook(nullptr) == mine;
+  CHECK(was_mine);
+  const bool was_default = brio::set_log_hook(nullptr) == nullptr;
+  CHECK(was_default);
+  CHECK(message == "said");
+
+  // The default writes warnings and errors to standard error, one line each.
+  const support::Ended ended = support::Child([] {
+                                 brio::log(brio::LogLevel::debug, "brio", "silent");
+                                 brio::log(brio::LogLevel::info, "brio", "silent");
+                                 brio::log(brio::LogLevel::warning, "brio", "warned");
+                                 brio::log(brio::LogLevel::critical, "brio", "two\nlines");
+                               }).wait();
+  CHECK(ended.error == "warned\ntwo\nlines\n");
+}
