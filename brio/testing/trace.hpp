@@ -56,8 +56,7 @@ BRIO_API void emit(std::string_view line);
 template <class... Words>
 void ev(const Words&... words) {
   std::string line;
-  bool first = true;
-  ((line += (std::exchange(first, false) ? "" : " ") + str(words)), ...);
+  ((line += (line.empty() ? "" : " ") + str(words)), ...);
   emit(line);
 }
 /// Runs `function` and gives the lines that it emits instead of printing them.

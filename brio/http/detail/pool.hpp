@@ -19,7 +19,7 @@ namespace brio::http::detail {
 /// becomes free goes straight to the first waiter that may have it, so nobody can take it away.
 class Pool : public std::enable_shared_from_this<Pool> {
 public:
-  explicit Pool(TCPConnectorOptions options) : options(std::move(options)) {}
+  explicit Pool(TCPConnectorOptions wanted) : options(std::move(wanted)) {}
   ~Pool();
 
   TCPConnectorOptions options;
