@@ -56,7 +56,8 @@ BRIO_API void emit(std::string_view line);
 template <class... Words>
 void ev(const Words&... words) {
   std::string line;
-  ((line += (line.empty() ? "" : " ") + str(words)), ...);
+  [[maybe_unused]] bool first = true;  // not without words
+  ((line += (std::exchange(first, false) ? "" : " ") + str(words)), ...);
   emit(line);
 }
 /// Runs `function` and gives the lines that it emits instead of printing them.
