@@ -1,11 +1,14 @@
 #include <brio/os/signals.hpp>
 
+#include <brio/core/detail/sigint.hpp>
+
 #include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
 #include <map>
 #include <memory>
+#include <pthread.h>
 #include <string>
 #include <unistd.h>
 
@@ -27,7 +30,15 @@ void on_signal(int number) {
   errno = saved;
 }
 
+// A forked child has the pipe too, but its signals are not the parent's.
+[[maybe_unused]] const int fork_handler =
+    pthread_atfork(nullptr, nullptr, [] { wakeup_fd.store(-1); });
+
 void reset(int number) {
+  if (number == SIGINT) {
+    detail::restore_sigint();
+    return;
+  }
   struct sigaction action{};
   action.sa_handler = SIG_DFL;
   sigemptyset(&action.sa_mask);

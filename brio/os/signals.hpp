@@ -31,7 +31,8 @@ void add_signal_handler(int signal_number, F&& callback,
                         std::source_location where = std::source_location::current()) {
   add_signal_handler(get_running_loop(), signal_number, std::forward<F>(callback), where);
 }
-/// Takes the handler away and gives the signal its default action. True if there was one.
+/// Takes the handler away and gives the signal its default action; SIGINT goes back to the Runner
+/// if one has it. True if there was one.
 BRIO_API bool remove_signal_handler(EventLoop& loop, int signal_number);
 BRIO_API bool remove_signal_handler(int signal_number);
 

@@ -189,7 +189,7 @@ TEST_CASE("calls from another thread are refused, and change nothing") {
     CHECK(waiting.cancelling() == 0);
     CHECK(brio::all_tasks().size() == 2);
 
-    std::thread([&] { loop.call_soon_threadsafe([=] { future.set_result(5); }); }).join();
+    std::thread([&] { loop.call_soon_threadsafe([&future] { future.set_result(5); }); }).join();
     const int value = co_await waiting;
     CHECK(value == 5);
   });

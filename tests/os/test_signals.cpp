@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <string>
+#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -126,4 +127,97 @@ TEST_CASE_FIXTURE(DefaultSigint,
   // What was queued behind it runs during the runner's tear-down, if at all.
   REQUIRE(!trace.empty());
   CHECK(trace.front() == "callback returned");
+}
+
+TEST_CASE_FIXTURE(DefaultSigint, "a handler for SIGINT replaces the runner's, and gives it back") {
+  bool seen = false;
+  CHECK_THROWS_AS(brio::run([&]() -> Coro<> {
+                    auto arrived = brio::create_future<>();
+                    brio::add_signal_handler(SIGINT, [&] {
+                      seen = true;
+                      arrived.set_result();
+                    });
+                    kill(getpid(), SIGINT);
+                    co_await arrived;
+                    CHECK(brio::remove_signal_handler(SIGINT));
+                    kill(getpid(), SIGINT);
+                    co_await brio::sleep(1h);
+                  }),
+                  brio::KeyboardInterrupt);
+  CHECK(seen);
+  CHECK(is_default(SIGINT));
+  brio::run(
+      []() -> Coro<> {
+        brio::add_signal_handler(SIGINT, [] {});
+        co_return;
+      }(),
+      {.handle_sigint = false});
+  CHECK(is_default(SIGINT));
+}
+
+TEST_CASE("a handler runs in the context of its registration, and may remove itself") {
+  static const brio::ContextVar<int> var("var", 0);
+  brio::run([]() -> Coro<> {
+    auto arrived = brio::create_future<int>();
+    var.set(1);
+    brio::add_signal_handler(SIGUSR1, [arrived] {
+      CHECK(brio::remove_signal_handler(SIGUSR1));
+      arrived.set_result(var.get());
+    });
+    var.set(2);
+    kill(getpid(), SIGUSR1);
+    const int value = co_await arrived;
+    CHECK(value == 1);
+    CHECK(is_default(SIGUSR1));
+  });
+}
+
+TEST_CASE("signals wake a sleeping loop, each its own handler") {
+  brio::run([]() -> Coro<> {
+    std::vector<int> order;
+    auto last = brio::create_future<>();
+    brio::add_signal_handler(SIGUSR1, [&] { order.push_back(1); });
+    brio::add_signal_handler(SIGUSR2, [&] {
+      order.push_back(2);
+      last.set_result();
+    });
+    std::thread sender([] {
+      kill(getpid(), SIGUSR1);
+      kill(getpid(), SIGUSR2);
+    });
+    co_await last;
+    sender.join();
+    co_await brio::yield_now();
+    CHECK(order.size() == 2);
+  });
+}
+
+TEST_CASE("one loop at a time handles signals, and a closed one none") {
+  const auto first = brio::new_event_loop();
+  const auto second = brio::new_event_loop();
+  brio::add_signal_handler(*first, SIGUSR1, [] {});
+  CHECK_THROWS_AS(brio::add_signal_handler(*second, SIGUSR2, [] {}), brio::RuntimeError);
+  first->close();
+  brio::add_signal_handler(*second, SIGUSR2, [] {});
+  CHECK_THROWS_WITH_AS(brio::add_signal_handler(*first, SIGUSR1, [] {}), "Event loop is closed",
+                       brio::RuntimeError);
+  CHECK(!brio::remove_signal_handler(*first, SIGUSR1));
+  CHECK(brio::remove_signal_handler(*second, SIGUSR2));
+}
+
+TEST_CASE("a signal that a forked child gets is not the parent's") {
+  brio::run([]() -> Coro<> {
+    int calls = 0;
+    brio::add_signal_handler(SIGUSR1, [&] { ++calls; });
+    const pid_t child = fork();
+    if (child == 0) {
+      raise(SIGUSR1);
+      _exit(0);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    CHECK(status == 0);
+    for (int i = 0; i < 5; ++i) co_await brio::yield_now();
+    CHECK(calls == 0);
+  });
 }
