@@ -250,8 +250,8 @@ TEST_CASE("headers, credentials and base URL") {
                 ClientSession session({.base_url = http::URL(server.url + "/api/"),
                                        .headers = {{"X-A", "session"}, {"User-Agent", "mine"}},
                                        .auth = http::BasicAuth{"user", "pass"}});
-                co_await session.get("x",
-                                     {.headers = {{"x-a", "request"}, {"Accept-Encoding", "br"}}});
+                const http::Headers headers{{"x-a", "request"}, {"Accept-Encoding", "br"}};
+                co_await session.get("x", {.headers = headers});
                 CHECK(server.seen[0].line == "GET /api/x HTTP/1.1");
                 CHECK(field(server.seen[0].head, "x-a") == "request");
                 CHECK(field(server.seen[0].head, "X-A").empty());

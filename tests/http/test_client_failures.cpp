@@ -74,7 +74,8 @@ TEST_CASE("credentials stay with their origin") {
         });
         co_await server.start();
         ClientSession session({.auth = http::BasicAuth{"user", "secret"}});
-        auto response = co_await session.get(server.url + "/a", {.headers = {{"Cookie", "c=1"}}});
+        const http::Headers cookie{{"Cookie", "c=1"}};
+        auto response = co_await session.get(server.url + "/a", {.headers = cookie});
         CHECK(response.status() == 200);
         REQUIRE(server.seen.size() == 2);
         CHECK_FALSE(field(server.seen[1].head, "Authorization").empty());

@@ -208,7 +208,8 @@ TEST_CASE("reader: several separators (scenario 609's rule)") {
     r.feed_data("one\r\ntwo\nthree;four");
     ev(co_await r.readuntil({"\n", "\r\n", ";"}));
     ev(co_await r.readuntil({"\n", "\r\n", ";"}));
-    ev(co_await r.readuntil(std::vector<std::string>{"\n", ";"}));
+    const std::vector<std::string> separators{"\n", ";"};
+    ev(co_await r.readuntil(separators));
     co_await caught(ev, r.readuntil(std::vector<std::string>{}));
     co_await caught(ev, r.readuntil({"a", ""}));
     ev(co_await r.read(10));
