@@ -31,15 +31,21 @@ bool GatherStart::seen_before(FutureBase& future) {
 }
 
 void GatherStart::add(FutureBase& future) {
-  const bool repeated = seen_before(future);
-  ChildNode& node = gather_->nodes_[gather_->count_++];
-  node.keep(*gather_, future);
-  if (repeated) return;
-  ++gather_->unfinished_;
-  if (future.done())
-    finished_.push_back(&node);
+  if (seen_before(future))
+    gather_->nodes_[gather_->count_++].keep(*gather_, future);
   else
+    add_new(future);
+}
+
+void GatherStart::add_new(FutureBase& future) {
+  ChildNode& node = gather_->nodes_[gather_->count_++];
+  ++gather_->unfinished_;
+  if (future.done()) {
+    node.keep(*gather_, future);
+    finished_.push_back(&node);
+  } else {
     node.watch(*gather_, future);
+  }
 }
 
 void GatherStart::finish() {

@@ -72,8 +72,10 @@ public:
   GatherStart(GatherStart&&) noexcept;
   GatherStart& operator=(GatherStart&&) = delete;
   ~GatherStart();
-  /// A duplicate counts once.
+  /// A future that is given again counts once.
   void add(FutureBase& future);
+  /// The same without looking whether it was given before: each coroutine counts for itself.
+  void add_new(FutureBase& future);
   /// All are there. What was done when it came counts at once, without a trip through the loop.
   void finish();
 
@@ -234,8 +236,14 @@ auto gather_range(std::source_location where, R&& awaitables) {
     auto* state = new State(loop, where, count);
     Future<typename State::Result> outer{Ref<FutureBase>(state)};
     GatherStart start = state->start();
-    if (first) start.add(*first);
-    for (std::size_t i = 1; i < count; ++i) start.add(*as_future(*++at));
+    const auto add = [&start](FutureBase& future) {
+      if constexpr (iscoroutine_v<Item>)
+        start.add_new(future);
+      else
+        start.add(future);
+    };
+    if (first) add(*first);
+    for (std::size_t i = 1; i < count; ++i) add(*as_future(*++at));
     start.finish();
     return outer;
   }
