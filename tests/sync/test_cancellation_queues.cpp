@@ -293,6 +293,47 @@ TEST_CASE("cancellation: memory channels") {
   }
 }
 
+TEST_CASE("cancellation: memory channels, the last item and the end in one turn") {
+  struct State {
+    brio::MemoryReceiveChannel<int> last;
+    Crew crew;
+    int sent = 0;
+    int received = 0;
+    int ended = 0;
+  };
+  const auto receive = [](State& s, brio::MemoryReceiveChannel<int> end) -> Coro<> {
+    if (co_await end.next())
+      ++s.received;
+    else
+      ++s.ended;
+  };
+  std::optional<State> state;
+  at_every_point(
+      [&]() -> Coro<> {
+        auto [sender, receiver] = brio::open_memory_channel<int>(1);
+        state.emplace();
+        State& s = *state;
+        s.last = receiver.clone();
+        co_await task_group([&](TaskGroup& group) -> Coro<> {
+          for (int i = 0; i < 2; ++i) s.crew.add(group, receive, std::ref(s), receiver.clone());
+          co_await yield_now();
+          co_await yield_now();
+          sender.send_nowait(1);
+          sender.close();
+          ++s.sent;
+          co_await yield_now();
+        });
+      },
+      [&](const auto& run) {
+        State& s = *state;
+        CHECK(s.received + s.ended + s.crew.cancelled() == s.crew.size());
+        // The one that is not cancelled takes it.
+        if (run.outcome.has_value()) CHECK(s.received == 1);
+        const int left = static_cast<int>(s.last.statistics().current_buffer_used);
+        CHECK(s.received + left == s.sent);
+      });
+}
+
 TEST_CASE("cancellation: memory channels whose ends are closed while tasks wait") {
   struct State {
     Crew crew;
