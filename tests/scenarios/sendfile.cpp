@@ -9,6 +9,10 @@
 #include <memory>
 #include <unistd.h>
 
+struct Close {
+  void operator()(std::FILE* file) const noexcept { (void)std::fclose(file); }
+};
+
 namespace s720 {
 Coro<> collect(const Sock& a, std::string& got) {
   while (true) {
@@ -25,7 +29,7 @@ Coro<> main() {
   std::string every;
   for (int i = 0; i < 256; ++i) every += static_cast<char>(i);
   {
-    const std::unique_ptr<std::FILE, decltype(&std::fclose)> file(std::tmpfile(), &std::fclose);
+    const std::unique_ptr<std::FILE, Close> file(std::tmpfile());
     const int f = ::fileno(file.get());
     for (int i = 0; i < 1000; ++i)
       if (::write(f, every.data(), every.size()) != 256) co_return;
