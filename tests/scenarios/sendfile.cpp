@@ -9,11 +9,10 @@
 #include <memory>
 #include <unistd.h>
 
+namespace s720 {
 struct Close {
   void operator()(std::FILE* file) const noexcept { (void)std::fclose(file); }
 };
-
-namespace s720 {
 Coro<> collect(const Sock& a, std::string& got) {
   while (true) {
     const std::string data = co_await sock_recv(a, 1 << 16);
