@@ -51,7 +51,12 @@ brio::Coro<void> run_operation(const Operation& operation, Call& call) {
   const std::string label = label_of(operation, call);
   Value value;
   try {
-    value = operation.call ? operation.call(call) : co_await operation.await(call);
+    // Not "a ? b : co_await c": g++ 14 evaluates c as well.
+    if (operation.call) {
+      value = operation.call(call);
+    } else {
+      value = co_await operation.await(call);
+    }
   } catch (const Unset&) {
     call.run.log(label + " = unset");
     if (operation.yields_value) call.frame.last = none;

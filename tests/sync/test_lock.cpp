@@ -81,7 +81,8 @@ TEST_CASE("lock: no barging while the chosen waiter has not run") {
     create_task(hold, std::ref(scene), std::ref(lock), "a");
     co_await yield_now();
     lock.release();
-    scene.log(text(lock.locked()) + text(lock.try_acquire()));
+    const std::string locked = text(lock.locked());
+    scene.log(locked + text(lock.try_acquire()));
     co_await lock.acquire();
     scene.log("main");
   });
@@ -130,7 +131,8 @@ TEST_CASE("lock: the chosen waiter is cancelled before it runs") {
       lock.release();
       a.cancel();
       co_await turns(2);
-      scene.log(text(lock.locked()) + text(lock.try_acquire()));
+      const std::string locked = text(lock.locked());
+      scene.log(locked + text(lock.try_acquire()));
     });
     CHECK(story == "a!CancelledError() FalseTrue");
   }

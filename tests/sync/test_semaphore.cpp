@@ -61,7 +61,8 @@ TEST_CASE("semaphore: a permit that is handed over cannot be taken by a newcomer
     semaphore.release();
     scene.log(text(semaphore.locked()));
     semaphore.release();
-    scene.log(text(semaphore.locked()) + text(semaphore.try_acquire()));
+    const std::string locked = text(semaphore.locked());
+    scene.log(locked + text(semaphore.try_acquire()));
     co_await semaphore.acquire();
     scene.log("main");
   });
@@ -138,7 +139,8 @@ TEST_CASE("semaphore: the chosen waiter is cancelled: its permit passes on") {
       semaphore.release();
       a.cancel();
       co_await turns(2);
-      scene.log(text(semaphore.locked()) + text(semaphore.try_acquire()));
+      const std::string locked = text(semaphore.locked());
+      scene.log(locked + text(semaphore.try_acquire()));
     });
     CHECK(story == "a!CancelledError() FalseTrue");
   }
