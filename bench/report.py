@@ -99,8 +99,8 @@ def micro(result):
     protocol = result["protocol"]
     if noise:
         table.after.append(
-            f"Noise: from round to round the limit's own time moved by {statistics.median(noise):.0%} "
-            f"(median of the jobs; at most {max(noise):.0%}); the load average was "
+            "Noise: from round to round the limit's own time moved by "
+            f"{statistics.median(noise):.0%} (median of the jobs; at most {max(noise):.0%}); the load average was "
             f"{protocol['load'][0]} before and {protocol['load'][1]} after the run. "
             f"{protocol['rounds']} rounds, {protocol['scheduler']}.")
     return table
@@ -119,7 +119,8 @@ def memory(result):
 def compile(result):
     base = catalogue.COMPILE_BASE
     names = result["programs"]
-    table = Table("hello-world with", *(f"{name}, s" for name in names), f"brio ÷ {base}", "budget")
+    seconds = [f"{name}, s" for name in names]
+    table = Table("hello-world with", *seconds, f"brio ÷ {base}", "budget")
     for variant, (what, budget) in catalogue.COMPILE.items():
         times = {}
         for name in names:
@@ -198,7 +199,7 @@ def sections(results):
 
 
 def jobs_explained(result):
-    table = Table("job", "one operation", "where brio's time beyond the limit's goes")
+    table = Table("job", "one operation", "what brio does and the limit does not")
     for job in result["jobs"]:
         what, why, _ = catalogue.MICRO[job]
         table.add(f"`{job}`", what, why)

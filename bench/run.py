@@ -106,7 +106,7 @@ def environment(build):
         "processor": model[1] if model else platform.machine(),
         "cores": os.cpu_count(),
         "virtual machine": bool(re.search(r"^flags\s*:.*\bhypervisor\b", cpuinfo, re.M)),
-        "kernel": platform.release(),
+        "kernel": re.match(r"[\d.]*", platform.release())[0],
         "libc": " ".join(platform.libc_ver()),
         "compiler": compiler,
         "flags": " ".join(["-std=c++20", cached(f"CMAKE_CXX_FLAGS_{build_type.upper()}")]),

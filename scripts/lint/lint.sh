@@ -36,6 +36,7 @@ tidy() {
 check formatting formatting
 check "house rules" "$python" scripts/lint/house.py
 check docstrings "$python" scripts/lint/docstrings.py
+check "benchmarks page" "$python" bench/report.py --check
 check readmes "$python" scripts/lint/readmes.py
 check "asyncio table" "$python" scripts/lint/table.py
 check clang-tidy tidy
