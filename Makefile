@@ -23,11 +23,13 @@ ctest = ctest --test-dir build/$(1) -j $(JOBS) --output-on-failure
 help: ## this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
 
+# Through the environment and as they are: a URL's "&", ";" and "$" mean something to a shell.
+run: export DEMO_URLS = $(value URLS)
 run: ## build the brio command and show it: downloads, one by one and at once (URLS="…": yours)
 	@$(SETUP) run
 	@$(call configure,release,-DBRIO_BUILD_CLI=ON)
 	@$(call build,release) --target brio_cli
-	@scripts/demo.sh build/release/cli/brio $(URLS)
+	@scripts/demo.sh build/release/cli/brio
 
 test: ## build everything, run every test (PRESET=release, TESTS=<regular expression>)
 	@$(SETUP) test

@@ -4,15 +4,18 @@
 #   scripts/demo.sh <brio>         downloads from a server of its own: Python's http.server on a free
 #                                  loopback port, with a delay for each request; first one file
 #                                  after the other, then all at once
-#   scripts/demo.sh <brio> URL…    downloads those into the current folder
+#   scripts/demo.sh <brio> URL…    downloads those into the current folder; DEMO_URLS may hold
+#                                  more of them, with blanks between
 #
 # FILES and DELAY (seconds) change the size of the show.
 set -euo pipefail
 
 brio=$(realpath "$1")
 shift
-if [[ $# -gt 0 ]]; then
-  exec "$brio" get "$@"
+# read splits at blanks and line ends, and expands nothing; it fails at the end of the text.
+read -r -d '' -a urls <<<"${DEMO_URLS:-}" || true
+if [[ $# -gt 0 || ${#urls[@]} -gt 0 ]]; then
+  exec "$brio" get "$@" "${urls[@]}"
 fi
 
 files=${FILES:-40}

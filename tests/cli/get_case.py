@@ -1,27 +1,12 @@
 """What the tests of `brio get` share: a folder, the command, a look at what it left."""
 
-import fcntl
-import hashlib
 import json
 import os
 import pathlib
-import pty
-import re
-import resource
-import select
-import signal
-import ssl
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
-import threading
-import time
 import unittest
-
-import servers
-from servers import content
 
 COMMAND = []  # the path of the brio command
 # Seconds after which a command counts as hung. No test depends on speed.
@@ -66,3 +51,9 @@ class GetTest(unittest.TestCase):
 
     def read(self, name):
         return (self.out / name).read_bytes()
+
+
+def main():
+    """Runs the tests of the module that was started, with the command that is its argument."""
+    COMMAND.append(os.path.abspath(sys.argv.pop(1)))
+    unittest.main(verbosity=2)
