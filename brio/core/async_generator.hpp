@@ -132,7 +132,10 @@ class BRIO_API DriveAwaiter {
 public:
   DriveAwaiter(Ref<GeneratorPromise> generator, Drive drive, std::exception_ptr injected)
       : generator_(std::move(generator)), injected_(std::move(injected)), drive_(drive) {}
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  [[nodiscard]] bool await_ready() noexcept {
+    nothing_to_run_ = !generator_;  // an empty handle is at its end
+    return nothing_to_run_;
+  }
   template <class Promise>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> consumer) {
     const std::coroutine_handle<> frame =

@@ -141,6 +141,9 @@ BRIO_API std::size_t remove_callback_id(FutureBase& future, std::uint64_t id);
 
 class AnyFutureAwaiter;
 
+/// An empty future handle was used.
+[[noreturn]] BRIO_API void throw_empty_future();
+
 }  // namespace detail
 
 /// Names one registration of a done-callback, for remove_done_callback.
@@ -155,31 +158,33 @@ struct CallbackOptions {
   std::optional<Context> context = std::nullopt;
 };
 
-/// A future whose type does not matter: what gather, wait and the call graph deal in.
+/// A future whose type does not matter: what gather, wait and the call graph deal in. Every use of
+/// an empty handle (default-constructed, moved from, awaited as an rvalue) but operator bool and ==
+/// throws RuntimeError.
 class BRIO_API AnyFuture {
 public:
   AnyFuture() noexcept = default;
   explicit AnyFuture(detail::Ref<detail::FutureBase> state) noexcept : state_(std::move(state)) {}
 
   /// Finished or cancelled.
-  [[nodiscard]] bool done() const noexcept { return state_->done(); }
+  [[nodiscard]] bool done() const { return checked().done(); }
   /// Did it end by cancellation?
-  [[nodiscard]] bool cancelled() const noexcept { return state_->cancelled(); }
+  [[nodiscard]] bool cancelled() const { return checked().cancelled(); }
   /// The error, null when it has a value. Throws InvalidStateError while pending, CancelledError
   /// when cancelled. Counts as looking at the error.
-  [[nodiscard]] std::exception_ptr exception() const { return state_->exception(); }
+  [[nodiscard]] std::exception_ptr exception() const { return checked().exception(); }
   /// Asks for cancellation: false if done already. For a task see Task::cancel.
   bool cancel(std::optional<std::string> message = std::nullopt) const {
-    return state_->cancel(detail::SharedText::from(std::move(message)));
+    return checked().cancel(detail::SharedText::from(std::move(message)));
   }
   /// The loop that it belongs to.
-  [[nodiscard]] EventLoop& get_loop() const noexcept { return state_->loop(); }
+  [[nodiscard]] EventLoop& get_loop() const { return checked().loop(); }
   /// Where it was created.
-  [[nodiscard]] std::source_location where() const noexcept { return state_->where(); }
+  [[nodiscard]] std::source_location where() const { return checked().where(); }
   /// Is there a task behind it?
   [[nodiscard]] bool is_task() const noexcept { return state_ && state_->is_task(); }
   /// State, name and place, for reports.
-  [[nodiscard]] std::string repr() const { return state_->repr(); }
+  [[nodiscard]] std::string repr() const { return checked().repr(); }
 
   /// Runs `function(AnyFuture)` or `function()` once this is done, through call_soon, in the order
   /// of registration; at once queued if it is done already. What it throws goes to the loop's
@@ -193,10 +198,10 @@ public:
   /// with ==) and tells how many there were.
   template <std::equality_comparable F>
   std::size_t remove_done_callback(const F& function) const {
-    return detail::remove_callbacks(*state_, &detail::callback_type<std::decay_t<F>>, &function);
+    return detail::remove_callbacks(checked(), &detail::callback_type<std::decay_t<F>>, &function);
   }
   std::size_t remove_done_callback(CallbackId id) const {
-    return detail::remove_callback_id(*state_, id.value);
+    return detail::remove_callback_id(checked(), id.value);
   }
 
   /// Waits; throws the error or CancelledError, gives no value. Cancelling the awaiting task
@@ -207,9 +212,14 @@ public:
   explicit operator bool() const noexcept { return static_cast<bool>(state_); }
   bool operator==(const AnyFuture& other) const noexcept { return state_ == other.state_; }
 
-  [[nodiscard]] detail::FutureBase* state() const noexcept { return state_.get(); }
+  [[nodiscard]] detail::FutureBase* state() const { return &checked(); }
 
 protected:
+  [[nodiscard]] detail::FutureBase& checked() const {
+    if (!state_) [[unlikely]]
+      detail::throw_empty_future();
+    return *state_;
+  }
   template <class Self, class F>
   CallbackId add_callback(F&& function, CallbackOptions options, std::source_location where) const {
     using Fn = std::decay_t<F>;
@@ -217,10 +227,10 @@ protected:
                   "brio: a done-callback takes the future, or nothing");
     detail::ContextSlot context = options.context ? detail::ContextSlot(options.context->state())
                                                   : detail::ContextSlot::current().copy();
-    auto* callback = new detail::CallbackOf<Fn, Self>(std::forward<F>(function), state_->core(),
+    auto* callback = new detail::CallbackOf<Fn, Self>(std::forward<F>(function), checked().core(),
                                                       std::move(context), where);
     const CallbackId id{callback->id()};
-    state_->add(*callback);
+    checked().add(*callback);
     return id;
   }
   detail::Ref<detail::FutureBase> state_;
@@ -272,7 +282,7 @@ public:
 }  // namespace detail
 
 inline detail::AnyFutureAwaiter AnyFuture::operator co_await() const {
-  return detail::AnyFutureAwaiter(*state_);
+  return detail::AnyFutureAwaiter(checked());
 }
 
 /// A result that is not there yet (asyncio.Future). Made by create_future; whoever holds a copy
@@ -291,7 +301,7 @@ public:
 
   /// The value. Throws the error, CancelledError, or InvalidStateError while pending.
   decltype(auto) result() const {
-    state_->require_value();
+    checked().require_value();
     if constexpr (!std::is_void_v<T>) return static_cast<const T&>(detail::value_of<T>(*state_));
   }
   /// Completes it; the waiting tasks resume in the next iteration. Throws InvalidStateError if
@@ -299,12 +309,12 @@ public:
   template <class... Args>
     requires std::constructible_from<detail::Stored<T>, Args...>
   void set_result(Args&&... args) const {
-    state_->require_no_task("set_result");
+    checked().require_no_task("set_result");
     static_cast<detail::FutureState<T>&>(*state_).set_value(std::forward<Args>(args)...);
   }
   /// Completes it with an error. Throws InvalidStateError if done.
   void set_exception(std::exception_ptr error) const {
-    state_->require_no_task("set_exception");
+    checked().require_no_task("set_exception");
     state_->set_exception(std::move(error));
   }
   template <class E>
@@ -319,8 +329,11 @@ public:
     return add_callback<Future<T>>(std::forward<F>(function), std::move(options), where);
   }
 
-  detail::FutureAwaiter<T> operator co_await() const& { return detail::FutureAwaiter<T>(*state_); }
+  detail::FutureAwaiter<T> operator co_await() const& {
+    return detail::FutureAwaiter<T>(checked());
+  }
   detail::FutureMover<T> operator co_await() && {
+    (void)checked();
     return detail::FutureMover<T>(std::exchange(state_, {}));
   }
 };

@@ -264,6 +264,12 @@ auto gather(As&&... awaitables) {
   return detail::gather_all<false>(std::source_location::current(),
                                    std::forward<As>(awaitables)...);
 }
+/// Of nothing at all: done already.
+inline Future<std::tuple<>> gather(std::source_location where = std::source_location::current()) {
+  auto outer = get_running_loop().create_future<std::tuple<>>(where);
+  outer.set_result();
+  return outer;
+}
 /// With Outcomes instead of results: errors do not end it, it waits for all. A cancelled gather
 /// still throws CancelledError, when every child has ended.
 template <detail::Gatherable... As>

@@ -2,8 +2,10 @@
 #include <brio/core/detail/future_base.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <pthread.h>
 
 namespace brio {
@@ -25,6 +27,11 @@ bool debug_here() noexcept {
 }
 
 void throw_awaited_twice() { throw RuntimeError("cannot reuse already awaited coroutine"); }
+
+void throw_empty_future() {
+  throw RuntimeError(
+      "empty future handle: default-constructed, moved from or awaited as an rvalue before");
+}
 
 void report_never_awaited(PromiseBase& promise) noexcept {
   try {
@@ -338,8 +345,11 @@ Handle EventLoop::watch_descriptor(int fd, bool writer, Handle handle) {
   check_closed();
   if (debug_) check_thread();
   if (fd < 0) throw ValueError("Invalid file descriptor: " + std::to_string(fd));
-  if (static_cast<std::size_t>(fd) >= descriptors_.size())
+  if (static_cast<std::size_t>(fd) >= descriptors_.size()) {
+    // The table grows for open descriptors only: a wild number would ask for all memory there is.
+    if (fcntl(fd, F_GETFD) < 0) throw_oserror(errno, "watching descriptor " + std::to_string(fd));
     descriptors_.resize(static_cast<std::size_t>(fd) + 1);
+  }
   Descriptor& descriptor = descriptors_[static_cast<std::size_t>(fd)];
   Handle& slot = writer ? descriptor.writer : descriptor.reader;
   if (slot) {

@@ -91,6 +91,11 @@ public:
   }
   template <class T>
   T run_until_complete(Coro<T> coro, std::source_location where = std::source_location::current());
+  template <detail::PlainAwaitable A>
+  auto run_until_complete(A awaitable,
+                          std::source_location where = std::source_location::current()) {
+    return run_until_complete(detail::as_coro(std::move(awaitable)), where);
+  }
   /// Ends run_forever after the current iteration; called before it, lets it run one iteration.
   void stop() noexcept { stopping_ = true; }
   /// Is it inside run_forever?

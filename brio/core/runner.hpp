@@ -34,7 +34,7 @@ public:
   /// close(); an error of it goes to the log.
   ~Runner();
 
-  /// Runs a coroutine (or another awaitable) to its end and gives its value. `context` replaces the
+  /// Runs a coroutine to its end and gives its value. `context` replaces the
   /// runner's own. Throws RuntimeError inside a running loop or after close().
   template <class T>
   T run(Coro<T> main, std::optional<Context> context = std::nullopt,
@@ -46,6 +46,12 @@ public:
     const Task<T> task = loop_->create_task(std::move(main), std::move(options), where);
     run_task(task);
     return detail::take_result(task);
+  }
+  /// The same for any other awaitable that is no future: `runner.run(brio::sleep(1s))`.
+  template <detail::PlainAwaitable A>
+  auto run(A awaitable, std::optional<Context> context = std::nullopt,
+           std::source_location where = std::source_location::current()) {
+    return run(detail::as_coro(std::move(awaitable)), std::move(context), where);
   }
   /// The runner's loop; made on first use.
   [[nodiscard]] EventLoop& get_loop();
@@ -102,6 +108,12 @@ T run(Coro<T> main, RunOptions options = {},
     if (error) std::rethrow_exception(error);
     return std::move(*value);
   }
+}
+/// The same for any other awaitable that is no future: `brio::run(brio::sleep(1s))`.
+template <detail::PlainAwaitable A>
+auto run(A awaitable, RunOptions options = {},
+         std::source_location where = std::source_location::current()) {
+  return run(detail::as_coro(std::move(awaitable)), std::move(options), where);
 }
 /// The same for a callable that returns a Coro; the closure lives until the end.
 template <class F>

@@ -39,16 +39,16 @@ public:
     return base().cancel(SharedText::from(std::move(message)));
   }
   /// Cancellation requests not yet taken back.
-  [[nodiscard]] int cancelling() const noexcept { return static_cast<int>(base().cancelling()); }
+  [[nodiscard]] int cancelling() const { return static_cast<int>(base().cancelling()); }
   /// Takes one request back and returns how many remain; at zero a request that has not been
   /// delivered is withdrawn.
-  int uncancel() const noexcept { return static_cast<int>(base().uncancel()); }
+  int uncancel() const { return static_cast<int>(base().uncancel()); }
   [[nodiscard]] std::string get_name() const { return base().name(); }
   void set_name(std::string name) const { base().set_name(std::move(name)); }
   /// The context that its steps run in.
   [[nodiscard]] Context get_context() const { return base().context(); }
   /// The name of its coroutine function, "" once done (Task.get_coro).
-  [[nodiscard]] const char* get_coro() const noexcept {
+  [[nodiscard]] const char* get_coro() const {
     return base().root() ? base().root()->where_.function_name() : "";
   }
   /// Its suspended coroutines, outermost first; empty once done.
@@ -57,7 +57,7 @@ public:
   void print_stack(std::FILE* file = nullptr) const { print_task_stack(base(), file); }
 
 private:
-  [[nodiscard]] TaskBase& base() const noexcept {
+  [[nodiscard]] TaskBase& base() const {
     return static_cast<TaskBase&>(*static_cast<const Self*>(this)->state());
   }
 };
@@ -87,7 +87,7 @@ public:
   Task() noexcept = default;
   explicit Task(detail::Ref<detail::FutureBase> state) noexcept : Future<T>(std::move(state)) {}
   using detail::TaskApi<Task<T>>::cancel;
-  operator AnyTask() const { return AnyTask(detail::Ref<detail::FutureBase>(this->state())); }
+  operator AnyTask() const { return AnyTask(this->state_); }
   /// As Future's, and `function` may take a Task<T>.
   template <class F>
   CallbackId add_done_callback(F&& function, CallbackOptions options = {},

@@ -52,6 +52,14 @@ Coro<> send_stream(std::shared_ptr<Exchange> exchange, RequestBody body) {
   }
 }
 
+// Reads a body away, so that its connection can be used for what comes next.
+Coro<> read_away(std::shared_ptr<Exchange> exchange) {
+  while (!exchange->finished()) {
+    const std::string part = co_await exchange->read_body();
+    if (part.empty()) co_return;
+  }
+}
+
 }  // namespace
 
 class SessionState {
@@ -221,12 +229,10 @@ Coro<ClientResponse> SessionState::request(std::shared_ptr<SessionState> self, s
                              circle ? "redirects in a circle" : "too many redirects",
                              history.back().head.headers);
     }
-    // A short body is read away, so that the connection can be used for what comes next.
     if (sent.exchange->content_length().value_or(worth_draining + 1) <= worth_draining) {
-      while (!sent.exchange->finished()) {
-        const std::string part = co_await sent.exchange->read_body();
-        if (part.empty()) break;
-      }
+      const Outcome<> drained = co_await as_outcome(read_away(sent.exchange));
+      // A body that breaks off costs the connection, which goes with the exchange, and nothing else.
+      if (drained.cancelled()) drained.raise();
     }
     if (sent.writer) sent.writer.cancel();
     strip_for_redirect(head.headers, *plan);

@@ -58,7 +58,9 @@ template <class T>
 class [[nodiscard]] ChannelSend {
 public:
   ChannelSend(Ref<ChannelEnd> end, T&& item) : end_(std::move(end)), item_(std::move(item)) {}
-  [[nodiscard]] bool await_ready() noexcept {
+  [[nodiscard]] bool await_ready() {
+    if (!end_) [[unlikely]]
+      throw_awaited_twice();
     wait_.reset();
     return end_->closed() || end_->channel().receivers_gone() || end_->channel().can_send();
   }
@@ -73,10 +75,11 @@ public:
       require_sendable(*end_);
       static_cast<Channel<T>&>(end_->channel()).add(std::move(item_));
     }
+    end_ = {};
   }
 
 private:
-  Ref<ChannelEnd> end_;
+  Ref<ChannelEnd> end_;  // empty once the item is sent
   T item_;
   LateWait<ChannelSendWait> wait_;
 };

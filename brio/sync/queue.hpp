@@ -137,7 +137,9 @@ template <class Q>
 class [[nodiscard]] QueuePut {
 public:
   QueuePut(Q& queue, typename Q::value_type&& item) : queue_(&queue), item_(std::move(item)) {}
-  [[nodiscard]] bool await_ready() noexcept {
+  [[nodiscard]] bool await_ready() {
+    if (!queue_) [[unlikely]]
+      throw_awaited_twice();
     wait_.reset();
     return !queue_->full() || queue_->is_shutdown();
   }
@@ -149,10 +151,11 @@ public:
     if (wait_) [[unlikely]]
       wait_->finish();
     queue_->add(std::move(item_));
+    queue_ = nullptr;
   }
 
 private:
-  Q* queue_;
+  Q* queue_;  // null once the item is in it
   LateWait<QueueWait> wait_;
   typename Q::value_type item_;
 };

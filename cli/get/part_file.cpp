@@ -26,6 +26,7 @@ public:
     if (fd_ > STDIN_FILENO) ::close(fd_);
   }
   int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
 
 private:
   int fd_;
@@ -81,9 +82,11 @@ std::shared_ptr<PartFile> PartFile::open(const std::string& directory, const std
 
 void PartFile::open_locked() {
   while (true) {
-    fd_ = ::open(part_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    check(fd_ >= 0, "open " + part_path_);
-    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+    // Ours only once it is locked: until then the files may be another process's, and are not to be
+    // cleaned up.
+    Descriptor part(::open(part_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
+    check(part.get() >= 0, "open " + part_path_);
+    if (::flock(part.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno == EWOULDBLOCK) {
         throw OSError(std::make_error_code(std::errc::resource_unavailable_try_again),
                       "another process is downloading this URL into this folder");
@@ -93,14 +96,14 @@ void PartFile::open_locked() {
     // Its last owner may have renamed or removed it between our open and our lock.
     struct stat ours{};
     struct stat there{};
-    check(::fstat(fd_, &ours) == 0, "stat " + part_path_);
+    check(::fstat(part.get(), &ours) == 0, "stat " + part_path_);
     if (!S_ISREG(ours.st_mode)) throw_oserror(EINVAL, "open " + part_path_);
     if (::lstat(part_path_.c_str(), &there) == 0 && there.st_ino == ours.st_ino &&
         there.st_dev == ours.st_dev) {
       size_ = static_cast<std::uint64_t>(ours.st_size);
+      fd_ = part.release();
       return;
     }
-    ::close(std::exchange(fd_, -1));
   }
 }
 
@@ -215,9 +218,10 @@ bool PartFile::commit(const std::string& name) {
     ::unlink(part_path_.c_str());
   }
   ::unlink(meta_path_.c_str());
+  // From here on a part of that name is another process's.
+  ::close(std::exchange(fd_, -1));
   const Descriptor folder(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   check(folder.get() >= 0 && ::fsync(folder.get()) == 0, "fsync " + directory_);
-  ::close(std::exchange(fd_, -1));
   return true;
 }
 

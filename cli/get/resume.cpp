@@ -25,8 +25,17 @@ AnswerPlan restart(std::string reason) {
   return {.kind = AnswerPlan::Kind::restart, .reason = std::move(reason)};
 }
 
+// Whether an answer is of another file than the validator is of. A server that does not know If-Range
+// sends a rest all the same, and RFC 9110 §15.3.7 leaves it to the client not to put the two together.
+bool is_of_another(const http::Headers& headers, std::string_view validator) {
+  const bool is_etag = validator.starts_with('"');
+  const auto theirs = headers.get(is_etag ? "ETag" : "Last-Modified");
+  return theirs && *theirs != validator;
+}
+
 AnswerPlan plan_partial(const http::ResponseHead& head, std::optional<std::uint64_t> content_length,
                         const PartialState& state, std::uint64_t size) {
+  if (is_of_another(head.headers, state.validator)) return restart("206 of another file");
   const auto text = head.headers.get("Content-Range");
   const auto range = text ? http::parse_content_range(*text) : std::nullopt;
   if (!range || !range->first) return restart("206 without a usable Content-Range");
@@ -87,6 +96,7 @@ AnswerPlan plan_answer(const http::ResponseHead& head, std::optional<std::uint64
   if (head.status == 416 && asked_rest) {
     // With If-Range a server that finds another file sends that one whole; so this is ours, and
     // there is nothing behind the part.
+    if (is_of_another(head.headers, state.validator)) return restart("416 of another file");
     const auto text = head.headers.get("Content-Range");
     const auto range = text ? http::parse_content_range(*text) : std::nullopt;
     if (range && !range->first && range->complete == size && state.total.value_or(size) == size) {

@@ -99,6 +99,30 @@ TEST_CASE("answers to a request for the rest") {
   CHECK(answer(500, {}, {}, {}, 10, true).kind == Kind::failed);
 }
 
+TEST_CASE("a rest of another file is not put behind the part") {
+  const auto with = [](int status, const char* validator, const char* name, const char* value) {
+    const char* range = status == 206 ? "bytes 10-19/20" : "bytes */10";
+    const ResponseHead head{.version = {},
+                            .status = status,
+                            .reason = "",
+                            .headers = {{"Content-Range", range}, {name, value}}};
+    return plan_answer(head, {}, {.url = "", .validator = validator, .total = {}, .name = ""}, 10,
+                       true)
+        .kind;
+  };
+  const char* early = "Sun, 06 Nov 1994 08:49:37 GMT";
+  const char* late = "Sun, 06 Nov 1994 08:49:38 GMT";
+  CHECK(with(206, "\"v1\"", "ETag", "\"v1\"") == Kind::append);
+  CHECK(with(206, "\"v1\"", "ETag", "\"v2\"") == Kind::restart);
+  CHECK(with(206, "\"v1\"", "ETag", "W/\"v1\"") == Kind::restart);
+  CHECK(with(206, "\"v1\"", "Last-Modified", late) == Kind::append);
+  CHECK(with(206, early, "Last-Modified", early) == Kind::append);
+  CHECK(with(206, early, "Last-Modified", late) == Kind::restart);
+  CHECK(with(206, early, "ETag", "\"v2\"") == Kind::append);
+  CHECK(with(416, "\"v1\"", "ETag", "\"v1\"") == Kind::complete);
+  CHECK(with(416, "\"v1\"", "ETag", "\"v2\"") == Kind::restart);
+}
+
 TEST_CASE("only strong validators are kept") {
   const char* early = "Sun, 06 Nov 1994 08:49:37 GMT";
   const char* late = "Sun, 06 Nov 1994 08:49:38 GMT";

@@ -41,6 +41,23 @@ TEST_CASE("redirects are followed and remembered") {
       });
 }
 
+TEST_CASE("a redirect whose body breaks off is followed") {
+  with_server(
+      [](const Seen& seen) -> Answer {
+        if (!seen.line.starts_with("GET /a")) return ok("end");
+        return {"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 100\r\n\r\nabc", true};
+      },
+      [](TestServer& server) -> Coro<> {
+        ClientSession session;
+        auto response = co_await session.get(server.url + "/a");
+        CHECK(response.status() == 200);
+        const std::string body = co_await response.text();
+        CHECK(body == "end");
+        CHECK(server.connections == 2);
+        co_await session.close();
+      });
+}
+
 TEST_CASE("a body goes again where a redirect keeps the method") {
   with_server(
       [](const Seen& seen) {

@@ -1,0 +1,245 @@
+"""`brio get`: parts that are gone on with, and checksums: test_get_resuming.py <the brio command>."""
+
+import hashlib
+import os
+import re
+import signal
+import threading
+import time
+
+import servers
+from get_case import PATIENCE, GetTest, main
+from servers import content
+
+
+class Resuming(GetTest):
+    body = content(3_000_000)
+
+    def test_a_connection_that_breaks_half_way(self):
+        route = servers.Ranges(self.body, breaks=[1_000_000, 700_000])
+        with servers.script({"/f": route}) as (url, seen):
+            results = self.json(f"{url}/f")
+        self.assertEqual(self.read("f"), self.body)
+        self.assertEqual(results["f"]["retries"], 2)
+        self.assertTrue(results["f"]["resumed"])
+        self.assertEqual(results["f"]["received"], 3_000_000)
+        self.assertEqual(results["f"]["sha256"], hashlib.sha256(self.body).hexdigest())
+        ranges = [(h.get("Range"), h.get("If-Range")) for _, h in seen]
+        self.assertEqual(ranges, [(None, None), ("bytes=1000000-", '"v1"'),
+                                  ("bytes=1700000-", '"v1"')])
+        self.assertEqual(self.names(), ["f"])
+
+    def test_without_a_validator_it_begins_again(self):
+        def route(handler, tries=[]):
+            tries.append(1)
+            if len(tries) > 1:
+                return handler.answer(200, self.body)
+            handler.answer(200, self.body[:1000], Content_Length=str(len(self.body)))
+            handler.drop()
+        with servers.script({"/f": route}) as (url, seen):
+            results = self.json(f"{url}/f")
+        self.assertEqual(self.read("f"), self.body)
+        self.assertFalse(results["f"]["resumed"])
+        self.assertNotIn("Range", seen[1][1])
+
+    def interrupted(self, url, route, sig=signal.SIGINT):
+        """Starts a download, waits until it hangs, and interrupts it."""
+        process = self.start("-o", self.out, url)
+        self.assertTrue(route.broken.wait(PATIENCE))
+        deadline = time.monotonic() + PATIENCE
+        # The bytes are on their way; a moment too early only makes the part smaller.
+        while not any(self.out.glob(".brio-*.part")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(sig)
+        _, err = process.communicate(timeout=PATIENCE)
+        return process.returncode, err
+
+    def test_interrupted_and_gone_on_with(self):
+        route = servers.Ranges(self.body, breaks=[1_500_000], stall=True)
+        with servers.script({"/f": route}) as (url, seen):
+            status, err = self.interrupted(f"{url}/f", route)
+            self.assertEqual(status, 130, err)
+            self.assertIn("interrupted", err)
+            kept = sorted(p.suffix for p in self.out.iterdir())
+            results = self.json(f"{url}/f")
+        self.assertEqual(self.read("f"), self.body)
+        self.assertEqual(self.names(), ["f"])
+        if kept:  # at least a byte had come
+            self.assertEqual(kept, [".meta", ".part"])
+            self.assertTrue(results["f"]["resumed"])
+            self.assertLess(results["f"]["received"], 3_000_000)
+            self.assertEqual(seen[1][1]["If-Range"], '"v1"')
+
+    def test_sigterm(self):
+        route = servers.Ranges(self.body, breaks=[1_500_000], stall=True)
+        with servers.script({"/f": route}) as (url, _):
+            status, err = self.interrupted(f"{url}/f", route, signal.SIGTERM)
+        self.assertEqual(status, 143, err)
+
+    def test_interrupted_without_a_validator_leaves_nothing(self):
+        route = servers.Ranges(self.body, etag='W/"weak"', breaks=[1_500_000], stall=True)
+        with servers.script({"/f": route}) as (url, _):
+            status, err = self.interrupted(f"{url}/f", route)
+        self.assertEqual(status, 130, err)
+        self.assertEqual(self.names(), [])
+
+    def part(self, url, data, validator='"v1"', total=None):
+        """Puts a part of an earlier run into place."""
+        self.out.mkdir(exist_ok=True)
+        stem = ".brio-" + hashlib.sha256(url.encode()).hexdigest()[:16]
+        (self.out / f"{stem}.part").write_bytes(data)
+        (self.out / f"{stem}.meta").write_text(
+            f"brio get, partial file 1\nurl: {url}\nvalidator: {validator}\n"
+            f"total: {total or ''}\nname: f\n")
+
+    def test_a_file_that_has_changed(self):
+        with servers.script({"/f": servers.Ranges(self.body, etag='"v2"')}) as (url, seen):
+            self.part(f"{url}/f", b"old" * 1000)
+            results = self.json(f"{url}/f")
+        self.assertEqual(seen[0][1]["If-Range"], '"v1"')
+        self.assertEqual(self.read("f"), self.body)
+        self.assertFalse(results["f"]["resumed"])
+
+    def test_a_part_that_is_whole(self):
+        with servers.script({"/f": servers.Ranges(self.body)}) as (url, seen):
+            self.part(f"{url}/f", self.body, total=len(self.body))
+            results = self.json(f"{url}/f")
+        self.assertEqual(self.read("f"), self.body)
+        self.assertEqual(results["f"]["received"], 0)
+        self.assertEqual(results["f"]["http_status"], 416)
+
+    def test_answers_that_do_not_fit(self):
+        def other_range(handler):
+            if "Range" in handler.headers:
+                return handler.answer(206, self.body[5:], Content_Range="bytes 5-9/10")
+            handler.answer(200, self.body)
+        def unsatisfied(handler):
+            if "Range" in handler.headers:
+                return handler.answer(416, Content_Range="bytes */7")
+            handler.answer(200, self.body)
+        for route in (other_range, unsatisfied):
+            with self.subTest(route.__name__), servers.script({"/f": route}) as (url, seen):
+                self.part(f"{url}/f", b"old" * 1000)
+                results = self.json(f"{url}/f")
+                self.assertEqual((self.out / "f").read_bytes(), self.body)
+                self.assertEqual(len(seen), 2)
+                self.assertEqual(results["f"]["retries"], 0)
+                (self.out / "f").unlink()
+
+    def test_a_server_that_sends_the_rest_of_another_file(self):
+        # It does not know If-Range; only the ETag tells that the file has changed meanwhile.
+        old = content(3_000_000, "old")
+
+        def route(handler, tries=[]):
+            tries.append(1)
+            if len(tries) == 1:
+                handler.answer(200, old[:1_000_000], ETag='"v1"', Content_Length="3000000")
+                return handler.drop()
+            start = int(re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", "bytes=0-"))[1])
+            if "Range" not in handler.headers:
+                return handler.answer(200, self.body, ETag='"v2"')
+            handler.answer(206, self.body[start:], ETag='"v2"',
+                           Content_Range=f"bytes {start}-2999999/3000000")
+
+        with servers.script({"/f": route}) as (url, seen):
+            results = self.json(f"{url}/f")
+        self.assertEqual(self.read("f"), self.body)
+        self.assertFalse(results["f"]["resumed"])
+        self.assertEqual([h.get("Range") for _, h in seen], [None, "bytes=1000000-", None])
+
+    def test_parts_that_are_damaged(self):
+        with servers.script({"/f": servers.Ranges(self.body)}) as (url, seen):
+            self.part(f"{url}/f", b"old" * 10)
+            for meta in self.out.glob("*.meta"):
+                meta.write_text("nonsense")
+            self.get(f"{url}/f")
+            self.assertNotIn("Range", seen[0][1])
+            self.assertEqual(self.names(), ["f"])
+        self.assertEqual(self.read("f"), self.body)
+
+    def test_a_sum_finds_a_wrong_part(self):
+        # The same ETag, other bytes: the sum does not fit, and one download from the start does.
+        (self.root / "SUMS").write_text(f"{hashlib.sha256(self.body).hexdigest()}  f\n")
+        with servers.script({"/f": servers.Ranges(self.body)}) as (url, seen):
+            self.part(f"{url}/f", b"x" * 1000)
+            self.get(f"{url}/f", "--sha256", self.root / "SUMS")
+        self.assertEqual(self.read("f"), self.body)
+        self.assertEqual(len(seen), 2)
+
+    def test_two_processes_do_not_share_a_part(self):
+        half, refused = threading.Event(), threading.Event()
+
+        def route(handler):
+            handler.send_response(200)
+            handler.send_header("ETag", '"v1"')
+            handler.send_header("Content-Length", str(len(self.body)))
+            handler.end_headers()
+            handler.wfile.write(self.body[:1_000_000])
+            handler.wfile.flush()
+            half.set()
+            refused.wait(PATIENCE)
+            handler.wfile.write(self.body[1_000_000:])
+
+        with servers.script({"/f": route}) as (url, seen):
+            first = self.start("-o", self.out, f"{url}/f")
+            self.assertTrue(half.wait(PATIENCE))
+            deadline = time.monotonic() + PATIENCE
+            while len(list(self.out.glob(".brio-*"))) < 2 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            files = self.names()
+            _, err = self.get(f"{url}/f", status=1)
+            self.assertIn("another process is downloading this URL", err)
+            self.assertEqual(self.names(), files)
+            refused.set()
+            _, err = first.communicate(timeout=PATIENCE)
+        self.assertEqual(first.returncode, 0, err)
+        self.assertEqual(self.names(), ["f"])
+        self.assertEqual(self.read("f"), self.body)
+        self.assertEqual(len(seen), 1)
+
+    def test_a_part_that_is_no_file_is_left_alone(self):
+        with servers.script({"/f": lambda h: h.answer(200, b"x")}) as (url, _):
+            self.part(f"{url}/f", b"")
+            part, = self.out.glob("*.part")
+            part.unlink()
+            os.mkfifo(part)
+            _, err = self.get(f"{url}/f", status=1)
+        self.assertIn("Invalid argument", err)
+        self.assertTrue(part.is_fifo())
+
+
+class Checksums(GetTest):
+    def sums(self, **bodies):
+        path = self.root / "SUMS"
+        path.write_text("".join(f"{hashlib.sha256(b).hexdigest()}  {n}\n" for n, b in bodies.items()))
+        return path
+
+    def test_right_wrong_and_missing(self):
+        routes = {f"/{n}": lambda h, n=n: h.answer(200, n.encode()) for n in "abc"}
+        with servers.script(routes) as (url, seen):
+            results = self.json("--sha256", self.sums(a=b"a", b=b"other"),
+                                *(f"{url}/{n}" for n in "abc"), status=1)
+        self.assertEqual(self.names(), ["a"])
+        self.assertEqual(results["a"]["status"], "ok")
+        self.assertIn("checksum mismatch: expected", results["b"]["error"])
+        self.assertEqual(results["c"]["error"], "no checksum for c in the list")
+        self.assertEqual(results["b"]["retries"], 0)
+
+    def test_what_is_there_already_is_not_downloaded(self):
+        with servers.script({"/a": lambda h: h.answer(200, b"a")}) as (url, seen):
+            for _ in range(2):
+                results = self.json("--sha256", self.sums(a=b"a"), f"{url}/a")
+        self.assertEqual(len(seen), 1)
+        self.assertEqual(results["a"]["received"], 0)
+        self.assertEqual(self.names(), ["a"])
+
+    def test_a_list_that_is_none(self):
+        (self.root / "SUMS").write_text("hello\n")
+        _, err = self.get("--sha256", self.root / "SUMS", "http://127.0.0.1:1/", status=1)
+        self.assertIn("line 1 is no checksum line", err)
+        _, err = self.get("--sha256", self.root / "none", "http://127.0.0.1:1/", status=1)
+        self.assertIn("No such file", err)
+
+
+if __name__ == "__main__":
+    main()
