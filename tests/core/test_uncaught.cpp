@@ -72,7 +72,10 @@ TEST_CASE("the trace leads through the task that failed, and not through errors 
   CHECK(ended.code == 1);
   INFO(ended.error);
   CHECK(contains_in_order(ended.error, {"Traceback", "outer_step", "inner_step", "argument: "}));
-  CHECK(ended.error.find("inner_step") == ended.error.rfind("inner_step"));
+  // One line of the trace; g++ writes the name more than once in it.
+  const std::size_t from = ended.error.find("inner_step");
+  const std::size_t to = ended.error.rfind("inner_step");
+  CHECK(ended.error.substr(from, to - from).find('\n') == std::string::npos);
 }
 
 TEST_CASE("an error made anew at a place where another was handled has a trace of its own") {
