@@ -1,8 +1,19 @@
 #include <brio/http/errors.hpp>
 
+#include <brio/http/detail/text.hpp>
+
 #include <utility>
 
 namespace brio::http {
+namespace {
+
+// Never with a password, for an error's text goes to screens and logs; and not without end.
+std::string shown(std::string_view url) {
+  const std::string text = detail::without_credentials_unparsed(url);
+  return text.size() > 200 ? text.substr(0, 200) + "…" : text;
+}
+
+}  // namespace
 
 ClientError::~ClientError() = default;
 ClientConnectionError::~ClientConnectionError() = default;
@@ -41,8 +52,7 @@ ServerTimeoutError::ServerTimeoutError(std::string message) : TimeoutError(std::
 ClientPayloadError::ClientPayloadError(const std::string& message) : std::runtime_error(message) {}
 
 InvalidURL::InvalidURL(std::string_view url, std::string_view why)
-    : ValueError("invalid URL '" + std::string(url.substr(0, 200)) + (url.size() > 200 ? "…" : "") +
-                 "': " + std::string(why)) {}
+    : ValueError("invalid URL '" + shown(url) + "': " + std::string(why)) {}
 
 BadHttpMessage::BadHttpMessage(const std::string& message) : std::runtime_error(message) {}
 

@@ -1,5 +1,7 @@
 #include <brio/http/url.hpp>
 
+#include <brio/http/detail/text.hpp>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -310,6 +312,16 @@ void URL::parse_authority(std::string_view whole, std::string_view authority) {
     throw InvalidURL(whole, "bad port");
   }
   port_ = static_cast<std::uint16_t>(value);
+}
+
+std::string without_credentials(std::string_view text) {
+  if (text.find('@') == std::string_view::npos) return std::string(text);
+  try {
+    const URL url(text);
+    return url.raw_user() ? url.without_userinfo().str() : std::string(text);
+  } catch (const InvalidURL&) {
+    return detail::without_credentials_unparsed(text);
+  }
 }
 
 std::optional<std::string> URL::user() const {

@@ -18,6 +18,12 @@ namespace brio::http {
 /// Percent-encodes everything but RFC 3986's unreserved characters (encodeURIComponent, quote).
 [[nodiscard]] BRIO_API std::string percent_encode(std::string_view text);
 
+/// The text of a URL, also of one that is none, as it may be shown and written down: without a user
+/// name and password. Where `text` is no URL, all that may belong to them is left out, up to the
+/// last
+/// '@'.
+[[nodiscard]] BRIO_API std::string without_credentials(std::string_view text);
+
 /// An absolute http(s) URL, normalised; its accessors have yarl.URL's names.
 ///
 /// Browsers (WHATWG) and RFC 3986 read some texts differently, and that is what request forgery

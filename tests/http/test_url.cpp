@@ -7,6 +7,7 @@
 
 using brio::http::InvalidURL;
 using brio::http::URL;
+using brio::http::without_credentials;
 
 namespace {
 
@@ -288,4 +289,23 @@ TEST_CASE("names outside ASCII become A-labels") {
   CHECK(refusal("http://a\xef\xbc\x8f"
                 "b/") == "refused");
   CHECK(refusal("http://\xff/") == "refused");
+}
+
+TEST_CASE("passwords are taken out of what is shown") {
+  CHECK(without_credentials("http://h/a@b") == "http://h/a@b");
+  CHECK(without_credentials("http://u:secret@h/a@b?c#d") == "http://h/a@b?c#d");
+  CHECK(without_credentials("http://:secret@h/") == "http://h/");
+  CHECK(without_credentials("no URL") == "no URL");
+  for (const char* bad : {"http://u:se/cret@h/", "http://u:cret@secret@h/", "http://u:secret@h:x/",
+                          "ftp://u:secret@h/", "u:secret@h/", "http:/\\u:secret@h//"}) {
+    CAPTURE(bad);
+    CHECK(without_credentials(bad).find("cret") == std::string::npos);
+    try {
+      const URL url(bad);
+      FAIL("is a URL");
+    } catch (const InvalidURL& error) {
+      CHECK(std::string_view(error.what()).find("cret") == std::string_view::npos);
+      CHECK(std::string_view(error.what()).find("@h") != std::string_view::npos);
+    }
+  }
 }

@@ -86,6 +86,15 @@ std::string to_utf8(std::string_view bytes, const std::string& charset) {
   return out;
 }
 
+std::string without_credentials_unparsed(std::string_view text) {
+  const std::size_t at = text.rfind('@');
+  if (at == std::string_view::npos) return std::string(text);
+  // A password with a '/', '?' or '#' in it is a reason why this is no URL; so only the end counts.
+  const std::size_t slashes = text.find("//");
+  const std::size_t kept = slashes == std::string_view::npos || slashes > at ? 0 : slashes + 2;
+  return std::string(text.substr(0, kept)) + "…" + std::string(text.substr(at));
+}
+
 std::string base64(std::string_view bytes) {
   constexpr std::string_view digits =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -1,4 +1,4 @@
-// Inside brio/http: media types, charsets and base64.
+// Inside brio/http: media types, charsets, base64, texts without passwords.
 #pragma once
 
 #include <optional>
@@ -14,6 +14,8 @@ std::optional<std::string> media_parameter(std::string_view content_type, std::s
 /// `bytes` in UTF-8. Throws LookupError for an unknown charset, ValueError for bytes that are none
 /// of it.
 std::string to_utf8(std::string_view bytes, const std::string& charset);
+/// without_credentials() for a text that is no URL.
+std::string without_credentials_unparsed(std::string_view text);
 /// RFC 4648 §4.
 std::string base64(std::string_view bytes);
 
