@@ -102,6 +102,8 @@ std::vector<std::string> without_repetitions(const std::vector<std::string>& giv
 int run_get(const GetOptions& options) {
   // A file that reaches the limit of sizes is an error like another, not the end of the process.
   std::signal(SIGXFSZ, SIG_IGN);
+  // So is a reader of the report that goes away.
+  std::signal(SIGPIPE, SIG_IGN);
   std::optional<ChecksumList> checksums;
   if (!options.sha256_file.empty()) {
     checksums = ChecksumList::parse(read_whole_file(options.sha256_file, ChecksumList::max_bytes));
@@ -109,9 +111,9 @@ int run_get(const GetOptions& options) {
   make_directories(options.directory);
   const std::vector<std::string> urls = without_repetitions(options.urls);
   Display display({.quiet = options.quiet, .json = options.json}, urls.size());
-  if (urls.size() < options.urls.size()) {
-    display.say(std::to_string(options.urls.size() - urls.size()) +
-                " URLs were given twice and are downloaded once");
+  if (const std::size_t repeated = options.urls.size() - urls.size(); repeated > 0) {
+    display.say("left out " + std::to_string(repeated) +
+                (repeated == 1 ? " URL that was given again" : " URLs that were given again"));
   }
   bool terminated = false;
   try {
@@ -125,7 +127,7 @@ int run_get(const GetOptions& options) {
     return 128 + SIGTERM;
   }
   display.summary(false);
-  return display.failed() == 0 ? 0 : 1;
+  return display.failed() == 0 && !display.report_failed() ? 0 : 1;
 }
 
 }  // namespace brio::cli

@@ -3,7 +3,9 @@
 #include "get/naming.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <system_error>
 #include <vector>
 
 #include <sys/ioctl.h>
@@ -12,10 +14,13 @@
 namespace brio::cli {
 namespace {
 
-void write_to(std::FILE* file, const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), file);
-  std::fflush(file);
+// False where not all could be written; errno says why.
+bool write_to(std::FILE* file, const std::string& text) {
+  return std::fwrite(text.data(), 1, text.size(), file) == text.size() && std::fflush(file) == 0;
 }
+
+// For what is said on the way: where standard error is gone, nobody can be told.
+void say_to_stderr(const std::string& text) { static_cast<void>(write_to(stderr, text)); }
 
 bool is_terminal() {
   const char* term = std::getenv("TERM");
@@ -29,7 +34,7 @@ Display::Display(DisplayOptions options, std::size_t files)
   meter_.start(start_, 0);
 }
 
-Display::~Display() { write_to(stderr, block_.clear()); }
+Display::~Display() { say_to_stderr(block_.clear()); }
 
 std::shared_ptr<Transfer> Display::started(std::string name) {
   auto transfer = std::make_shared<Transfer>();
@@ -47,9 +52,13 @@ void Display::finished(const std::shared_ptr<Transfer>& transfer, const GetResul
   } else {
     ++failed_;
   }
-  if (options_.json) write_to(stdout, json_line(result) + "\n");
+  // After the first failure no more: a reader would get the middle of a line.
+  if (options_.json && !report_failed_ && !write_to(stdout, json_line(result) + "\n")) {
+    report_failed_ = true;
+    write_line("brio: cannot write the report: " + std::generic_category().message(errno));
+  }
   // A failure is said even when nothing else is, but for programs that read it as JSON.
-  if (!options_.quiet || (!result.ok && !options_.json)) write_line(plain_line(result));
+  if (!options_.quiet || (!result.ok && (!options_.json || report_failed_))) write_line(plain_line(result));
 }
 
 void Display::say(const std::string& text) {
@@ -57,7 +66,7 @@ void Display::say(const std::string& text) {
 }
 
 void Display::write_line(const std::string& text) {
-  write_to(stderr, block_.clear() + text + "\n");
+  say_to_stderr(block_.clear() + text + "\n");
   if (live_) draw();
 }
 
@@ -101,16 +110,16 @@ void Display::draw() {
                      .note = transfer->note});
   }
   // One column and one line are left free: a full last column would wrap, a full screen scroll.
-  write_to(stderr, block_.update(render(files, total(), size.ws_col - 1, size.ws_row - 1)));
+  say_to_stderr(block_.update(render(files, total(), size.ws_col - 1, size.ws_row - 1)));
 }
 
 void Display::summary(bool interrupted) {
-  if (live_) write_to(stderr, block_.clear());
+  if (live_) say_to_stderr(block_.clear());
   live_ = false;
   if (options_.quiet) return;
   const std::chrono::duration<double> elapsed = Clock::now() - start_;
   const double seconds = std::max(elapsed.count(), 1e-6);
-  std::string text = std::to_string(done_) + (files_ == 1 ? " file, " : " files, ") +
+  std::string text = std::to_string(done_) + (done_ == 1 ? " file, " : " files, ") +
                      format_bytes(received_) + " in ";
   char number[32];
   std::snprintf(number, sizeof number, "%.2f", elapsed.count());

@@ -53,6 +53,8 @@ public:
   void summary(bool interrupted);
 
   std::size_t failed() const noexcept { return failed_; }
+  /// Whether lines of JSON could not be written; that was said, and the downloads went on.
+  bool report_failed() const noexcept { return report_failed_; }
 
 private:
   using Clock = RateMeter::Clock;
@@ -66,6 +68,7 @@ private:
   std::size_t files_;
   std::size_t done_ = 0;
   std::size_t failed_ = 0;
+  bool report_failed_ = false;
   std::uint64_t received_ = 0;
   std::uint64_t saved_ = 0;  // sizes of the files that are done
   Clock::time_point start_ = Clock::now();

@@ -50,8 +50,8 @@ std::optional<std::chrono::seconds> retry_after(const http::Headers& headers) {
 class Download {
 public:
   Download(Downloads& shared, std::string url) : shared_(shared), url_text_(std::move(url)) {
-    result_.url = url_text_;
-    transfer_ = shared_.display.started(url_text_);
+    result_.url = http::without_credentials(url_text_);
+    transfer_ = shared_.display.started(result_.url);
     transfer_->note = "waiting";
   }
   Download(const Download&) = delete;
@@ -289,7 +289,11 @@ Coro<> Download::finish() {
 }  // namespace
 
 std::string identity(const http::URL& url) {
-  return url.without_userinfo().with_fragment(std::nullopt).str();
+  const std::string text = url.without_userinfo().with_fragment(std::nullopt).str();
+  if (!url.raw_user()) return text;
+  Sha256 sum;
+  sum.update(text + "\n" + *url.raw_user() + ":" + url.raw_password().value_or(""));
+  return text + " credentials " + sum.hex_digest();
 }
 
 Coro<GetResult> download(Downloads& shared, std::string url) {

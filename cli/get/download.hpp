@@ -30,8 +30,9 @@ struct Downloads {
   std::minstd_rand random{std::random_device{}()};
 };
 
-/// What tells one download from another: the URL without credentials, which must not be written to
-/// the disk, and without its fragment.
+/// What tells one download from another, and is written down with its part: the URL without its
+/// fragment and its credentials, and where it has some a SHA-256 sum of both in their place, for
+/// others may bring another file.
 std::string identity(const http::URL& url);
 
 /// Downloads a URL, with retries. Never throws but for a cancellation, which leaves a part only

@@ -27,7 +27,7 @@ std::string json_string(std::string_view text) {
     } else if (point.value == '"' || point.value == '\\') {
       out += '\\';
       out += text[0];
-    } else if (point.value < 0x20 || point.value == 0x7f) {
+    } else if (is_unprintable(point.value)) {  // all of them in the basic plane
       std::array<char, 8> buffer{};
       std::snprintf(buffer.data(), buffer.size(), "\\u%04x", static_cast<unsigned>(point.value));
       out += buffer.data();

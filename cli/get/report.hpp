@@ -11,6 +11,7 @@ namespace brio::cli {
 
 /// How one URL ended.
 struct GetResult {
+  /// As given, but without credentials.
   std::string url = {};
   bool ok = false;
   /// The path of the file, where there is one.
@@ -30,7 +31,8 @@ struct GetResult {
   std::string error = {};
 };
 
-/// A JSON string with its quotes; bytes that are no UTF-8 become U+FFFD.
+/// A JSON string with its quotes; bytes that are no UTF-8 become U+FFFD, and what is not printable
+/// or changes the writing direction is escaped, for a terminal may show it.
 std::string json_string(std::string_view text);
 /// One line without its end: {"url": …, "status": "ok", "file": …, …}.
 std::string json_line(const GetResult& result);

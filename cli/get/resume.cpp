@@ -25,8 +25,9 @@ AnswerPlan restart(std::string reason) {
   return {.kind = AnswerPlan::Kind::restart, .reason = std::move(reason)};
 }
 
-// Whether an answer is of another file than the validator is of. A server that does not know If-Range
-// sends a rest all the same, and RFC 9110 §15.3.7 leaves it to the client not to put the two together.
+// Whether an answer is of another file than the validator is of. A server that does not know
+// If-Range sends a rest all the same, and RFC 9110 §15.3.7 leaves it to the client not to put the
+// two together.
 bool is_of_another(const http::Headers& headers, std::string_view validator) {
   const bool is_etag = validator.starts_with('"');
   const auto theirs = headers.get(is_etag ? "ETag" : "Last-Modified");

@@ -33,8 +33,9 @@ constexpr std::array<Range, 12> wide{{{0x1100, 0x115f},
                                       {0x20000, 0x3fffd}}};
 constexpr std::array<Range, 5> combining{
     {{0x0300, 0x036f}, {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff}, {0x20d0, 0x20ff}, {0xfe20, 0xfe2f}}};
-constexpr std::array<Range, 7> unprintable{{{0x0000, 0x001f},
+constexpr std::array<Range, 8> unprintable{{{0x0000, 0x001f},
                                             {0x007f, 0x009f},
+                                            {0x061c, 0x061c},
                                             {0x200b, 0x200f},
                                             {0x2028, 0x202e},
                                             {0x2060, 0x206f},
