@@ -231,7 +231,7 @@ Coro<ClientResponse> SessionState::request(std::shared_ptr<SessionState> self, s
     }
     if (sent.exchange->content_length().value_or(worth_draining + 1) <= worth_draining) {
       const Outcome<> drained = co_await as_outcome(read_away(sent.exchange));
-      // A body that breaks off costs the connection, which goes with the exchange, and nothing else.
+      // A body that breaks off costs the connection, which goes with the exchange; no more.
       if (drained.cancelled()) drained.raise();
     }
     if (sent.writer) sent.writer.cancel();
