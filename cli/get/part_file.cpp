@@ -164,7 +164,7 @@ void PartFile::write_state() {
   }
   const std::string text = serialize(state_);
   const Descriptor meta(
-      ::open(meta_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666));
+      ::open(meta_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   check(meta.get() >= 0, "open " + meta_path_);
   const ssize_t written = ::write(meta.get(), text.data(), text.size());
   check(written >= 0, "write to " + meta_path_);
