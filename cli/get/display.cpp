@@ -58,7 +58,8 @@ void Display::finished(const std::shared_ptr<Transfer>& transfer, const GetResul
     write_line("brio: cannot write the report: " + std::generic_category().message(errno));
   }
   // A failure is said even when nothing else is, but for programs that read it as JSON.
-  if (!options_.quiet || (!result.ok && (!options_.json || report_failed_))) write_line(plain_line(result));
+  if (!options_.quiet || (!result.ok && (!options_.json || report_failed_)))
+    write_line(plain_line(result));
 }
 
 void Display::say(const std::string& text) {

@@ -79,8 +79,7 @@ void at_every_point(Scenario scenario, Check check) {
           check(run);
         },
         {.victim = victim,
-         .clock = {.io_wait = std::chrono::milliseconds(5),
-                   .time_limit = std::chrono::hours(24)}});
+         .clock = {.io_wait = std::chrono::milliseconds(5), .time_limit = std::chrono::hours(24)}});
     CHECK(runs > 5);
   }
 }
