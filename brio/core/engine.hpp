@@ -19,6 +19,14 @@ enum class Interest : std::uint8_t { none = 0, read = 1, write = 2, both = 3 };
   return static_cast<Interest>(static_cast<unsigned>(a) & static_cast<unsigned>(b));
 }
 
+/// How long an engine is to wait for a timer that is due in `timeout`. Waits below 10 ms are exact.
+/// Longer ones are rounded up to whole milliseconds, as asyncio does with every wait: tasks that
+/// began their sleeps a moment apart then wake in the same iteration.
+[[nodiscard]] constexpr Duration rounded_wait(Duration timeout) noexcept {
+  if (timeout < std::chrono::milliseconds(10)) return timeout;
+  return std::chrono::ceil<std::chrono::milliseconds>(timeout);
+}
+
 /// An I/O engine and the clock that goes with it. Owned by one EventLoop; every call but wake()
 /// comes from the loop's thread.
 class BRIO_API Engine {

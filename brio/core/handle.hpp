@@ -2,7 +2,6 @@
 #pragma once
 
 #include <brio/core/context.hpp>
-#include <brio/core/detail/cross_thread.hpp>
 #include <brio/core/detail/frame_pool.hpp>
 #include <brio/core/detail/loop_core.hpp>
 #include <brio/core/detail/ref.hpp>
@@ -116,7 +115,7 @@ namespace detail {
 
 /// A callback posted from another thread; its count is atomic and cancel may meet a running call.
 /// Born with one reference, its maker's.
-class BRIO_API PostedState : public Node, public CrossThread {
+class BRIO_API PostedState : public Node, public Pooled {
 public:
   PostedState(LoopCore& loop, ContextSlot context, std::source_location where)
       : loop_(&loop), context_(std::move(context)), where_(where) {}
@@ -147,13 +146,8 @@ protected:
   virtual void clear() noexcept = 0;
 
 private:
-  enum class Phase : std::uint8_t {
-    queued,
-    running,
-    awaited,
-    over
-  };  // awaited: running, and
-      // someone waits for the end
+  // awaited: running, and someone waits for the end
+  enum class Phase : std::uint8_t { queued, running, awaited, over };
   void invoke();
   void end() noexcept;
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <string>
 #include <sys/epoll.h>
@@ -22,18 +23,15 @@ constexpr std::uint32_t to_events(Interest interest) {
   return events;
 }
 
-// Timers are exact to the nanosecond where the kernel knows epoll_pwait2 (5.11). But a wait of 10
-// ms and more is rounded up to whole milliseconds, as asyncio does with every wait: tasks that
-// began their sleeps a moment apart then wake in the same iteration, in one system call. So is
-// every wait on an older kernel. A timer never fires early.
-constexpr Duration exact_below = std::chrono::milliseconds(10);
-
+// To the nanosecond where the kernel knows epoll_pwait2 (5.11); elsewhere every timeout is rounded
+// up to a millisecond. A timer never fires early.
 int wait(int epoll, epoll_event* events, int capacity, Duration timeout) {
   if (timeout <= Duration::zero())
     return epoll_wait(epoll, events, capacity, timeout == Duration::zero() ? 0 : -1);
 #ifdef SYS_epoll_pwait2
-  static bool precise = true;
-  if (precise && timeout < exact_below) {
+  static std::atomic<bool> precise{true};  // loops of several threads ask
+  if (precise) {
+    timeout = rounded_wait(timeout);
     const timespec spec{static_cast<time_t>(timeout.count() / 1'000'000'000),
                         static_cast<long>(timeout.count() % 1'000'000'000)};
     const long count = syscall(SYS_epoll_pwait2, epoll, events, capacity, &spec, nullptr, 0);

@@ -20,8 +20,7 @@ namespace brio::http {
 
 /// The text of a URL, also of one that is none, as it may be shown and written down: without a user
 /// name and password. Where `text` is no URL, all that may belong to them is left out, up to the
-/// last
-/// '@'.
+/// last '@'.
 [[nodiscard]] BRIO_API std::string without_credentials(std::string_view text);
 
 /// An absolute http(s) URL, normalised; its accessors have yarl.URL's names.

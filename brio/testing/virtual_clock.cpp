@@ -104,7 +104,7 @@ void VirtualClockEngine::poll(Duration timeout, Sink& sink) {
 
 void VirtualClockEngine::jump(Duration by) {
   // A clock that ticks plays a real one, whose engine rounds its waits up as well.
-  if (options_.tick > Duration::zero()) by = std::chrono::ceil<std::chrono::milliseconds>(by);
+  if (options_.tick > Duration::zero()) by = rounded_wait(by);
   time_->now = detail::after(time_->now, by);
   if (time_->now > limit_)
     throw HangError(with_tasks("the time limit of the test has passed: it would hang"));
