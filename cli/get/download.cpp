@@ -235,7 +235,12 @@ Coro<> Download::attempt() {
 }
 
 Coro<> Download::receive(http::ClientResponse response, AnswerPlan plan) {
-  const auto write = [](PartPtr part, std::string data) { part->append(data); };
+  // Gives the buffer back: one serves the whole download.
+  const auto write = [](PartPtr part, std::string data) {
+    part->append(data);
+    data.clear();
+    return data;
+  };
   const http::ResponseContent content = response.content();
   std::string gathered;
   std::exception_ptr error;
@@ -250,7 +255,7 @@ Coro<> Download::receive(http::ClientResponse response, AnswerPlan plan) {
     shared_.display.received(data.size());
     gathered += data;
     if (gathered.size() >= write_size) {
-      co_await to_thread(write, part_, std::exchange(gathered, {}));
+      gathered = co_await to_thread(write, part_, std::exchange(gathered, {}));
     }
   }
   // What came before an error is worth keeping as well.
