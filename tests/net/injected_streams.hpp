@@ -1,6 +1,7 @@
-// Stream scenarios with a cancellation at every point where one can come; over TCP in this room's
-// tests, over TLS in that one's. That no task, timer or descriptor is left and that nothing hangs
-// for_each_cancellation asserts; here it is that no byte is lost, doubled or out of its place.
+// Stream scenarios with a cancellation at every point where one can come; over TCP and Unix sockets
+// in this room's tests, over TLS in that one's. That no task, timer or descriptor is left and that
+// nothing hangs for_each_cancellation asserts; here it is that no byte is lost, doubled or out of
+// its place.
 #pragma once
 
 #include "support.hpp"
@@ -13,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,9 @@ namespace brio::tests {
 struct StreamEnds {
   ServerOptions server = {};
   ConnectionOptions client = {};
+  /// Over a Unix socket: what is sent has then arrived, while TCP's loopback needs a kernel thread
+  /// to run, and on a busy machine the virtual clock may jump before it does.
+  bool unix_socket = false;
 };
 
 namespace injected {
@@ -96,8 +101,26 @@ private:
   std::function<void()> function_;
 };
 
-inline int port_of(const std::shared_ptr<Server>& server) {
-  return server->sockets()[0].getsockname().port();
+/// A server as `ends` says, with `options` in place of its own.
+template <class Handler>
+Coro<std::shared_ptr<Server>> serve(Handler handler, const StreamEnds& ends,
+                                    ServerOptions options) {
+  if (ends.unix_socket) {
+    std::string name(1, '\0');
+    name += "brio-test-" + std::to_string(::getpid());
+    return start_unix_server(std::move(handler), std::move(name), std::move(options));
+  }
+  return start_server(std::move(handler), "127.0.0.1", 0, std::move(options));
+}
+
+/// A connection to a server that serve() made.
+inline Coro<std::pair<StreamReader, StreamWriter>> connect(const std::shared_ptr<Server>& server,
+                                                           const StreamEnds& ends) {
+  const net::SocketAddress address = server->sockets()[0].getsockname();
+  if (!ends.unix_socket) return open_connection("127.0.0.1", address.port(), ends.client);
+  std::string name(1, '\0');
+  name += address.path();
+  return open_unix_connection(std::move(name), ends.client);
 }
 
 /// Runs `body()`; a connection that breaks, because the other side was cancelled, is no error here.
@@ -161,12 +184,12 @@ inline void check_reading(const StreamEnds& ends) {
   at_every_point(
       [&]() -> Coro<> {
         state = {};
-        const auto serve = [&state](StreamReader, StreamWriter w) -> Coro<> {
+        const auto handle = [&state](StreamReader, StreamWriter w) -> Coro<> {
           co_await ignoring_loss([&] { return send_script(state, w); });
         };
-        const auto server = co_await start_server(serve, "127.0.0.1", 0, ends.server);
+        const auto server = co_await injected::serve(handle, ends, ends.server);
         const AtEnd close_server([&] { server->close(); });
-        auto [r, w] = co_await open_connection("127.0.0.1", port_of(server), ends.client);
+        auto [r, w] = co_await connect(server, ends);
         const AtEnd close([&writer = w] { writer.close(); });
         co_await in_tasks([&] { return read_script(state, r); });
         // What a cancelled read has left is there for the next.
@@ -231,14 +254,14 @@ inline void check_writing(const StreamEnds& ends) {
   at_every_point(
       [&]() -> Coro<> {
         state = {};
-        const auto serve = [&state](StreamReader r, StreamWriter w) -> Coro<> {
+        const auto handle = [&state](StreamReader r, StreamWriter w) -> Coro<> {
           co_await ignoring_loss([&] { return take_slowly(state, r, w); });
         };
         ServerOptions slow = ends.server;
         slow.limit = 1000;
-        const auto server = co_await start_server(serve, "127.0.0.1", 0, std::move(slow));
+        const auto server = co_await injected::serve(handle, ends, std::move(slow));
         const AtEnd close_server([&] { server->close(); });
-        auto [r, w] = co_await open_connection("127.0.0.1", port_of(server), ends.client);
+        auto [r, w] = co_await connect(server, ends);
         const AtEnd close([&writer = w] { writer.close(); });
         co_await ignoring_loss([&] { return write_and_close(state, w, all); });
         server->close();
@@ -274,8 +297,8 @@ inline Coro<> echo_lines(Echoes& state, StreamReader r, StreamWriter w) {
   }
 }
 
-inline Coro<> ask(Echoes& state, int port, ConnectionOptions options) {
-  auto [r, w] = co_await open_connection("127.0.0.1", port, std::move(options));
+inline Coro<> ask(Echoes& state, const std::shared_ptr<Server>& server, const StreamEnds& ends) {
+  auto [r, w] = co_await connect(server, ends);
   const AtEnd close([&writer = w] { writer.close(); });
   w.write("hello\n");
   if (co_await r.readline() == "hello\n") ++state.answered;
@@ -288,12 +311,12 @@ inline void check_opening(const StreamEnds& ends) {
   at_every_point(
       [&]() -> Coro<> {
         state = {};
-        const auto serve = [&state](StreamReader r, StreamWriter w) -> Coro<> {
+        const auto handle = [&state](StreamReader r, StreamWriter w) -> Coro<> {
           co_await ignoring_loss([&] { return echo_lines(state, r, w); });
         };
-        const auto server = co_await start_server(serve, "127.0.0.1", 0, ends.server);
+        const auto server = co_await injected::serve(handle, ends, ends.server);
         const AtEnd close_server([&] { server->close(); });
-        const auto asking = [&] { return ask(state, port_of(server), ends.client); };
+        const auto asking = [&] { return ask(state, server, ends); };
         co_await in_tasks(asking, asking);
         server->close();
         co_await server->wait_closed();

@@ -10,3 +10,15 @@ TEST_CASE("cancellation: streams, drain and wait_closed") { injected::check_writ
 TEST_CASE("cancellation: streams, servers and connections opened and closed") {
   injected::check_opening({});
 }
+
+TEST_CASE("cancellation: Unix streams, every kind of read") {
+  injected::check_reading({.unix_socket = true});
+}
+
+TEST_CASE("cancellation: Unix streams, drain and wait_closed") {
+  injected::check_writing({.unix_socket = true});
+}
+
+TEST_CASE("cancellation: Unix streams, servers and connections opened and closed") {
+  injected::check_opening({.unix_socket = true});
+}

@@ -15,7 +15,8 @@ StreamEnds secured() {
   return {
       .server = {.ssl = std::move(server)},
       .client = {.ssl = tls::create_default_context(tls::Role::client, {.cadata = own.certificate}),
-                 .server_hostname = "localhost"}};
+                 .server_hostname = "localhost"},
+      .unix_socket = true};
 }
 
 }  // namespace
