@@ -11,7 +11,6 @@ namespace brio::net::detail {
 
 namespace {
 constexpr std::size_t header_size = 8;  // what asyncio counts for each queued datagram
-constexpr std::size_t default_high_water = 64 * 1024;
 
 bool would_block(int error) noexcept {
   return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
@@ -34,8 +33,7 @@ DatagramSocketTransport::DatagramSocketTransport(Private, EventLoop& loop, Socke
       io_(loop, std::move(socket), *this),
       protocol_(std::move(protocol)),
       remote_(std::move(remote)),
-      context_(brio::detail::ContextSlot::current().copy()),
-      limits_(make_write_buffer_limits({}, default_high_water)) {
+      context_(brio::detail::ContextSlot::current().copy()) {
   if (!protocol_) throw TypeError("a transport needs a protocol");
   sockname_ = io_.socket().getsockname();
   sockaddr_storage peer;
@@ -176,29 +174,19 @@ void DatagramSocketTransport::io_writable() {
 }
 
 void DatagramSocketTransport::set_write_buffer_limits(WriteBufferLimitsOptions options) {
-  limits_ = make_write_buffer_limits(options, default_high_water);
+  flow_.set_limits(options);
   buffer_grew();
 }
 
 void DatagramSocketTransport::buffer_grew() {
-  if (protocol_paused_ || size_ <= limits_.high) return;
-  protocol_paused_ = true;
-  const std::shared_ptr<DatagramProtocol> protocol = protocol_;
-  try {
-    if (protocol) protocol->pause_writing();
-  } catch (...) {
-    report(current_ordinary_exception(), "protocol.pause_writing() failed");
+  if (auto error = flow_.grew(size_, protocol_)) {
+    report(std::move(error), "protocol.pause_writing() failed");
   }
 }
 
 void DatagramSocketTransport::buffer_shrank() {
-  if (!protocol_paused_ || size_ > limits_.low) return;
-  protocol_paused_ = false;
-  const std::shared_ptr<DatagramProtocol> protocol = protocol_;
-  try {
-    if (protocol) protocol->resume_writing();
-  } catch (...) {
-    report(current_ordinary_exception(), "protocol.resume_writing() failed");
+  if (auto error = flow_.shrank(size_, protocol_)) {
+    report(std::move(error), "protocol.resume_writing() failed");
   }
 }
 

@@ -5,6 +5,7 @@
 #include <brio/core/future.hpp>
 #include <brio/net/stream_io.hpp>
 #include <brio/net/transport.hpp>
+#include <brio/net/write_flow.hpp>
 
 #include <deque>
 #include <memory>
@@ -41,7 +42,7 @@ public:
   void sendto(std::string_view data, const SocketAddress& addr) override;
   void set_write_buffer_limits(WriteBufferLimitsOptions options) override;
   [[nodiscard]] WriteBufferLimits get_write_buffer_limits() const noexcept override {
-    return limits_;
+    return flow_.limits();
   }
   [[nodiscard]] std::size_t get_write_buffer_size() const noexcept override { return size_; }
 
@@ -73,10 +74,9 @@ private:
   brio::detail::ContextSlot context_;
   std::deque<Datagram> queue_;
   std::size_t size_ = 0;
-  WriteBufferLimits limits_;
+  WriteFlow flow_;
   std::uint32_t conn_lost_ = 0;
   bool closing_ = false;
-  bool protocol_paused_ = false;
 };
 
 }  // namespace brio::net::detail

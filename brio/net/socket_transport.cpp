@@ -11,7 +11,6 @@
 namespace brio::net::detail {
 
 namespace {
-constexpr std::size_t default_high_water = 64 * 1024;
 constexpr std::size_t max_iovecs = 1024;  // IOV_MAX of Linux
 constexpr std::uint32_t late_writes_before_warning = 5;
 }  // namespace
@@ -51,7 +50,6 @@ SocketTransport::SocketTransport(Private, EventLoop& loop, Socket socket,
                                  std::shared_ptr<Protocol> protocol, const SocketAddress& peer)
     : loop_kept_(&loop),
       io_(loop, std::move(socket), *this),
-      limits_(make_write_buffer_limits({}, default_high_water)),
       context_(brio::detail::ContextSlot::current().copy()),
       peer_(peer) {
   set_protocol(std::move(protocol));
@@ -334,29 +332,19 @@ void SocketTransport::write_eof() {
 }
 
 void SocketTransport::set_write_buffer_limits(WriteBufferLimitsOptions options) {
-  limits_ = make_write_buffer_limits(options, default_high_water);
+  flow_.set_limits(options);
   buffer_grew();
 }
 
 void SocketTransport::buffer_grew() {
-  if (protocol_paused_ || buffer_.size() <= limits_.high) return;
-  protocol_paused_ = true;
-  const std::shared_ptr<Protocol> protocol = protocol_;
-  try {
-    if (protocol) protocol->pause_writing();
-  } catch (...) {
-    report(current_ordinary_exception(), "protocol.pause_writing() failed");
+  if (auto error = flow_.grew(buffer_.size(), protocol_)) {
+    report(std::move(error), "protocol.pause_writing() failed");
   }
 }
 
 void SocketTransport::buffer_shrank() {
-  if (!protocol_paused_ || buffer_.size() > limits_.low) return;
-  protocol_paused_ = false;
-  const std::shared_ptr<Protocol> protocol = protocol_;
-  try {
-    if (protocol) protocol->resume_writing();
-  } catch (...) {
-    report(current_ordinary_exception(), "protocol.resume_writing() failed");
+  if (auto error = flow_.shrank(buffer_.size(), protocol_)) {
+    report(std::move(error), "protocol.resume_writing() failed");
   }
 }
 

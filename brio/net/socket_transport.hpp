@@ -6,6 +6,7 @@
 #include <brio/net/stream_io.hpp>
 #include <brio/net/transport.hpp>
 #include <brio/net/write_buffer.hpp>
+#include <brio/net/write_flow.hpp>
 
 #include <memory>
 
@@ -56,7 +57,7 @@ public:
   [[nodiscard]] bool can_write_eof() const noexcept override { return true; }
   void set_write_buffer_limits(WriteBufferLimitsOptions options) override;
   [[nodiscard]] WriteBufferLimits get_write_buffer_limits() const noexcept override {
-    return limits_;
+    return flow_.limits();
   }
   [[nodiscard]] std::size_t get_write_buffer_size() const noexcept override {
     return buffer_.size();
@@ -105,7 +106,7 @@ private:
   BufferedProtocol* buffered_ = nullptr;
   std::shared_ptr<Server> server_;
   WriteBuffer buffer_;
-  WriteBufferLimits limits_;
+  WriteFlow flow_;
   brio::detail::ContextSlot context_;
   SocketAddress peer_;
   mutable std::unique_ptr<SocketAddress> sockname_;  // when first asked for, and at the end
@@ -115,7 +116,6 @@ private:
   bool paused_ = false;          // reading, by pause_reading()
   bool eof_ = false;             // write_eof() was called
   bool eof_received_ = false;
-  bool protocol_paused_ = false;  // pause_writing() was called
 };
 
 /// Is it an OSError? Such end a connection without a report, as in asyncio.
