@@ -22,6 +22,7 @@ function(brio_library name)
 endfunction()
 
 brio_library(Threads PACKAGE Threads TARGETS Threads::Threads PC_LIBS -pthread DEBIAN libc6-dev)
+brio_library(Uring HEADER liburing.h TARGETS uring PC_REQUIRES liburing DEBIAN liburing-dev)
 brio_library(OpenSSL PACKAGE OpenSSL 3.0 TARGETS OpenSSL::SSL OpenSSL::Crypto
              PC_REQUIRES libssl libcrypto DEBIAN libssl-dev)
 brio_library(ZLIB PACKAGE ZLIB TARGETS ZLIB::ZLIB PC_REQUIRES zlib DEBIAN zlib1g-dev)

@@ -14,7 +14,7 @@ packages_of() {
     # `make run`: compiler, build tools, the libraries that the rooms use. No servers, no test tools.
     run)
       echo clang-19 lld-19 cmake ninja-build
-      echo libssl-dev zlib1g-dev libboost1.81-dev libidn2-dev libcli11-dev
+      echo liburing-dev libssl-dev zlib1g-dev libboost1.81-dev libidn2-dev libcli11-dev
       echo python3
       ;;
     test)

@@ -10,8 +10,6 @@
 
 namespace brio {
 
-Engine::~Engine() = default;
-
 namespace detail {
 
 EventLoop& LoopCore::loop() noexcept { return static_cast<EventLoop&>(*this); }
@@ -49,13 +47,24 @@ void report_never_awaited(PromiseBase& promise) noexcept {
 using detail::thread_state;
 
 namespace {
-// A forked child has no running loop: the parent's is the parent's. It may run one of its own.
-[[maybe_unused]] const int fork_handler =
-    pthread_atfork(nullptr, nullptr, [] { thread_state = detail::ThreadState{}; });
+unsigned forks = 0;  // written where there is one thread alone: in a child that was just forked
+
+// A forked child has no running loop: the parent's is the parent's. It may run one of its own. Code
+// that comes back into the parent's loop gets an error as soon as the current callback returns.
+void forget_parents_loop() {
+  ++forks;
+  if (thread_state.running) thread_state.running->interrupt_forked();
+  thread_state = detail::ThreadState{};
+}
+[[maybe_unused]] const int fork_handler = pthread_atfork(nullptr, nullptr, forget_parents_loop);
 }  // namespace
 
+unsigned detail::fork_depth() noexcept { return forks; }
+
 EventLoop::EventLoop(std::unique_ptr<Engine> engine)
-    : engine_(std::move(engine)), inbox_(new detail::Inbox(*engine_)) {
+    : engine_(std::move(engine)),
+      inbox_(new detail::Inbox(*engine_)),
+      fork_depth_(detail::fork_depth()) {
   debug_ = detail::debug_here();
 }
 
@@ -104,7 +113,15 @@ void EventLoop::check_thread() const {
 
 // ---- running
 
+void EventLoop::check_not_forked() const {
+  if (fork_depth_ == detail::fork_depth()) return;
+  throw RuntimeError(
+      "this event loop belongs to the parent process: after a fork, make a loop of the child's "
+      "own");
+}
+
 void EventLoop::check_not_running() const {
+  check_not_forked();
   if (running_) throw RuntimeError("This event loop is already running");
   if (thread_state.running)
     throw RuntimeError("Cannot run the event loop while another loop is running");
@@ -114,7 +131,7 @@ namespace {
 // The loop is this thread's running one for a scope, also when a fatal error leaves it.
 class Running {
 public:
-  explicit Running(EventLoop& loop, bool& flag) : flag_(flag) {
+  explicit Running(EventLoop& loop, bool& flag) : loop_(loop), flag_(flag) {
     flag_ = true;
     thread_state.running = &loop;
   }
@@ -123,9 +140,11 @@ public:
   ~Running() {
     flag_ = false;
     thread_state.running = nullptr;
+    loop_.engine().rest();
   }
 
 private:
+  EventLoop& loop_;
   bool& flag_;
 };
 }  // namespace
@@ -207,6 +226,7 @@ BRIO_NOINLINE void EventLoop::take_due_timers() {
 }
 
 void EventLoop::check_interrupt() {
+  check_not_forked();
   interrupted_.store(false, std::memory_order_relaxed);
   if (interrupt_check_) interrupt_check_(interrupt_argument_);
 }

@@ -79,8 +79,8 @@ class BRIO_API EventLoop : public detail::LoopCore, private Engine::Sink {
 public:
   // ---- running
 
-  /// Runs until stop(). Throws RuntimeError if this loop or another one runs in this thread, or if
-  /// it is closed; SystemExit and KeyboardInterrupt of a callback leave it at once.
+  /// Runs until stop(). Throws RuntimeError if this loop or another one runs in this thread, if it
+  /// is closed, and in a child process that was forked since the loop was made; SystemExit and KeyboardInterrupt of a callback leave it at once.
   void run_forever();
   /// Runs until `future` is done and gives its result; RuntimeError if the loop is stopped before.
   template <class T>
@@ -239,6 +239,9 @@ public:
     engine_->wake();
   }
 
+  /// fork's: this is now the child's copy of a loop that runs in the parent.
+  void interrupt_forked() noexcept { interrupted_.store(true, std::memory_order_relaxed); }
+
   /// How shutdown_default_executor waits; set by the room that makes the default executor.
   using ExecutorShutdown = Coro<void> (*)(EventLoop&, std::optional<Duration> timeout);
   /// What shutdown_default_executor runs; the executors' room registers it.
@@ -276,6 +279,7 @@ private:
 
   [[noreturn]] static void throw_closed();
   void check_not_running() const;
+  void check_not_forked() const;
   void iterate(bool may_block);
   void look_outside();
   void wait_for_work();
@@ -306,6 +310,7 @@ private:
   void (*interrupt_check_)(void*) = nullptr;
   void* interrupt_argument_ = nullptr;
   std::atomic<bool> interrupted_{false};
+  unsigned fork_depth_;
   const void* thread_ = nullptr;  // address of the running thread's state
   std::shared_ptr<TaskFactory> task_factory_;
   std::shared_ptr<ExceptionHandler> exception_handler_;

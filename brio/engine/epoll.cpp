@@ -70,6 +70,8 @@ void EpollEngine::close() noexcept {
 }
 
 void EpollEngine::watch(int fd, Interest interest) {
+  // A forked child shares the epoll set: what it took out would be gone for its parent as well.
+  if (fork_depth_ != detail::fork_depth()) return;
   const auto index = static_cast<std::size_t>(fd);
   if (index >= interest_.size()) interest_.resize(index + 1, Interest::none);
   const Interest before = interest_[index];
@@ -127,9 +129,3 @@ void EpollEngine::wake() noexcept {
 }
 
 }  // namespace brio::engine
-
-namespace brio::detail {
-
-std::unique_ptr<Engine> make_default_engine() { return std::make_unique<engine::EpollEngine>(); }
-
-}  // namespace brio::detail

@@ -27,6 +27,7 @@ public:
 private:
   int epoll_ = -1;
   int wake_ = -1;
+  unsigned fork_depth_ = detail::fork_depth();
   std::size_t watched_ = 0;
   std::vector<Interest> interest_;  // by descriptor number
 };

@@ -30,7 +30,7 @@ DatagramSocketTransport::DatagramSocketTransport(Private, EventLoop& loop, Socke
                                                  std::shared_ptr<DatagramProtocol> protocol,
                                                  SocketAddress remote)
     : loop_kept_(&loop),
-      io_(loop, std::move(socket), *this),
+      io_(loop, std::move(socket), *this, Purpose::plain),
       protocol_(std::move(protocol)),
       remote_(std::move(remote)),
       context_(brio::detail::ContextSlot::current().copy()) {

@@ -42,6 +42,7 @@ void Server::begin_serving() {
   serving_ = true;
   for (std::size_t i = 0; i < parts_.sockets.size(); ++i) {
     parts_.sockets[i].listen(parts_.backlog);
+    loop_->engine().adopt(parts_.sockets[i].fileno(), Purpose::listener);
     listen_on(i);
   }
 }
@@ -60,8 +61,7 @@ void Server::accept_ready(std::size_t index) {
     sockaddr_storage storage;
     socklen_t length = sizeof storage;
     auto* const raw = reinterpret_cast<sockaddr*>(&storage);
-    const int fd =
-        ::accept4(parts_.sockets[index].fileno(), raw, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd = loop_->engine().accept(parts_.sockets[index].fileno(), raw, &length);
     if (fd >= 0) {
       // One turn later, in a copy of the server's context each.
       loop_->call_soon([self = shared_from_this(), socket = Socket::adopt(fd),
@@ -70,15 +70,15 @@ void Server::accept_ready(std::size_t index) {
       });
       continue;
     }
-    switch (errno) {
+    switch (const int error = -fd) {
       case EAGAIN:
       case EINTR:
       case ECONNABORTED: return;
       case EMFILE:
       case ENFILE:
       case ENOBUFS:
-      case ENOMEM: out_of_resources(index, errno); return;
-      default: throw_oserror(errno, "accept");
+      case ENOMEM: out_of_resources(index, error); return;
+      default: throw_oserror(error, "accept");
     }
   }
 }
@@ -192,6 +192,7 @@ void Server::close() {
   for (TimerHandle& retry : retries_) retry.cancel();
   for (Socket& socket : parts_.sockets) {
     loop_->remove_reader(socket.fileno());
+    loop_->engine().forget(socket.fileno());
     socket.close();
   }
   parts_.sockets.clear();

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace brio::net::detail {
@@ -168,7 +169,7 @@ void SocketTransport::read_into_loan() {
     return;
   }
   try {
-    protocol_->data_received(std::string_view(loan.data(), result.count));
+    protocol_->data_received(std::string_view(result.data, result.count));
   } catch (...) {
     fatal_error(current_ordinary_exception(), "Fatal error: protocol.data_received() call failed.");
   }
@@ -195,6 +196,7 @@ void SocketTransport::read_into_protocol(BufferedProtocol& protocol) {
     received_eof();
     return;
   }
+  if (result.data != memory.data()) std::memcpy(memory.data(), result.data, result.count);
   try {
     protocol.buffer_updated(result.count);
   } catch (...) {

@@ -5,19 +5,19 @@
 
 namespace brio::net::detail {
 
-namespace {
-StreamIO::Result result_of(ssize_t count) noexcept {
-  if (count < 0) return {0, errno};
-  return {static_cast<std::size_t>(count), 0};
-}
-}  // namespace
-
 bool StreamIO::Result::again() const noexcept {
   return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
+void StreamIO::adopt() {
+  if (adopted_) return;
+  loop_->engine().adopt(socket_.fileno(), purpose_);
+  adopted_ = true;
+}
+
 void StreamIO::start_reading() {
   if (reading_) return;
+  adopt();
   // The owner outlives the registration: it stops before it goes.
   loop_->add_reader(socket_.fileno(), [owner = owner_] { owner->io_readable(); });
   reading_ = true;
@@ -31,6 +31,7 @@ void StreamIO::stop_reading() {
 
 void StreamIO::start_writing() {
   if (writing_) return;
+  adopt();
   loop_->add_writer(socket_.fileno(), [owner = owner_] { owner->io_writable(); });
   writing_ = true;
 }
@@ -42,18 +43,16 @@ void StreamIO::stop_writing() {
 }
 
 StreamIO::Result StreamIO::receive(std::span<char> buffer) noexcept {
-  return result_of(::recv(socket_.fileno(), buffer.data(), buffer.size(), 0));
+  return {loop_->engine().receive(socket_.fileno(), buffer)};
 }
 
 StreamIO::Result StreamIO::send(const char* data, std::size_t size) noexcept {
-  return result_of(::send(socket_.fileno(), data, size, MSG_NOSIGNAL));
+  const iovec part{const_cast<char*>(data), size};
+  return send(&part, 1);
 }
 
 StreamIO::Result StreamIO::send(const iovec* parts, std::size_t count) noexcept {
-  msghdr message{};
-  message.msg_iov = const_cast<iovec*>(parts);
-  message.msg_iovlen = count;
-  return result_of(::sendmsg(socket_.fileno(), &message, MSG_NOSIGNAL));
+  return {loop_->engine().send(socket_.fileno(), parts, count)};
 }
 
 int StreamIO::shutdown_writing() noexcept {
@@ -67,6 +66,8 @@ void StreamIO::close() noexcept {
   } catch (...) {
     // The engine no longer knows the descriptor; closing it ends every watch all the same.
   }
+  if (adopted_) loop_->engine().forget(socket_.fileno());
+  adopted_ = false;
   socket_.close();
 }
 

@@ -1,5 +1,5 @@
-// The system calls of a stream socket and the watching of its readiness, and nothing else: no flow
-// control, no buffering, no order of events. Another engine replaces this class alone.
+// A stream socket on its loop's engine, and nothing else: no flow control, no buffering, no order
+// of events.
 #pragma once
 
 #include <brio/core/config.hpp>
@@ -32,15 +32,14 @@ public:
   };
 
   /// What a call came to: a count, or the errno that stopped it.
-  struct Result {
-    std::size_t count = 0;
-    int error = 0;
+  struct Result : Transfer {
     /// Nothing happened; try again when told.
     [[nodiscard]] bool again() const noexcept;
   };
 
-  StreamIO(EventLoop& loop, Socket socket, Owner& owner) noexcept
-      : loop_(&loop), owner_(&owner), socket_(std::move(socket)) {}
+  /// `purpose`: plain for sockets whose owner receives by himself, as datagrams need.
+  StreamIO(EventLoop& loop, Socket socket, Owner& owner, Purpose purpose = Purpose::stream) noexcept
+      : loop_(&loop), owner_(&owner), socket_(std::move(socket)), purpose_(purpose) {}
   StreamIO(const StreamIO&) = delete;
   StreamIO& operator=(const StreamIO&) = delete;
   /// Does not unwatch: stop first, while the loop lives.
@@ -51,7 +50,8 @@ public:
   void start_writing();
   void stop_writing();
 
-  /// At most buffer.size() bytes; a count of 0 without an error is the peer's end.
+  /// At most buffer.size() bytes, in `buffer` or lent by the engine until it polls again; a count
+  /// of 0 without an error is the peer's end. To be called when told that there is something.
   [[nodiscard]] Result receive(std::span<char> buffer) noexcept;
   [[nodiscard]] Result send(const char* data, std::size_t size) noexcept;
   [[nodiscard]] Result send(const iovec* parts, std::size_t count) noexcept;
@@ -65,9 +65,13 @@ public:
   [[nodiscard]] EventLoop& loop() const noexcept { return *loop_; }
 
 private:
+  void adopt();
+
   EventLoop* loop_;
   Owner* owner_;
   Socket socket_;
+  Purpose purpose_;
+  bool adopted_ = false;  // the engine knows the purpose
   bool reading_ = false;
   bool writing_ = false;
 };

@@ -67,9 +67,21 @@ public:
   [[nodiscard]] const char* name() const noexcept override { return "virtual"; }
   [[nodiscard]] TimePoint now() override { return time_->now += options_.tick; }
   void watch(int fd, Interest interest) override { inner_->watch(fd, interest); }
+  void adopt(int fd, Purpose purpose) override { inner_->adopt(fd, purpose); }
+  void forget(int fd) noexcept override { inner_->forget(fd); }
+  [[nodiscard]] Transfer receive(int fd, std::span<char> scratch) noexcept override {
+    return inner_->receive(fd, scratch);
+  }
+  [[nodiscard]] int accept(int fd, sockaddr* peer, unsigned* length) noexcept override {
+    return inner_->accept(fd, peer, length);
+  }
+  [[nodiscard]] Transfer send(int fd, const iovec* parts, std::size_t count) noexcept override {
+    return inner_->send(fd, parts, count);
+  }
   [[nodiscard]] bool watching() const noexcept override { return inner_->watching(); }
   void poll(Duration timeout, Sink& sink) override;
   void wake() noexcept override;
+  void rest() noexcept override { inner_->rest(); }
   void close() noexcept override { inner_->close(); }
 
   /// Moves the clock by hand, as code that blocks the thread would. Not backwards.

@@ -227,13 +227,15 @@ TEST_CASE("server: out of descriptors it reports, waits, and recovers" *
   run([&]() -> Coro<> {
     tests::trap(ev);
     auto p = std::make_shared<RecordingProtocol>(ev, "p");
-    auto server = co_await create_server(always(p), "127.0.0.1", 0);
+    auto server = co_await create_server(always(p), "127.0.0.1", 0, {.start_serving = false});
     const net::SocketAddress address = server->sockets()[0].getsockname();
     net::Socket client(AF_INET);
-    // No descriptor above the client's own: accept has none to give.
+    // No descriptor above the client's own: accept has none to give. io_uring looks at the limit
+    // when it begins to accept, so it begins now.
     rlimit tight = before;
     tight.rlim_cur = static_cast<rlim_t>(client.fileno()) + 1;
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &tight) == 0);
+    co_await server->start_serving();
     co_await sock_connect(client, address);
     co_await until([&] { return !ev.str().empty(); });
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
