@@ -197,7 +197,11 @@ Coro<std::shared_ptr<ProcessTransport>> ProcessTransport::start(
   const auto self = std::make_shared<ProcessTransport>(Private(), loop, std::move(protocol));
   self->spawn(command, options);
   const Future<> waiter = loop.create_future();
-  const auto task = loop.create_task(connect_pipes(self, waiter));
+  loop.create_task(connect_pipes(self, waiter)).add_done_callback([self, waiter] {
+    // Cancelled before its first step it has done nothing.
+    if (self->connecting_)
+      self->give_up_connecting(waiter, std::make_exception_ptr(CancelledError()));
+  });
   // Should this throw, the child goes with `self`, and the pipes see that it is closed.
   struct CloseUnlessWatched {
     ProcessTransport& transport;
@@ -247,19 +251,29 @@ Coro<void> ProcessTransport::connect_each(std::shared_ptr<ProcessTransport> self
 Coro<void> ProcessTransport::connect_pipes(std::shared_ptr<ProcessTransport> self,
                                            Future<> waiter) {
   const auto outcome = co_await as_outcome(connect_each(self));
-  self->connecting_ = false;
   if (!outcome || self->closed_) {
-    for (Descriptor& end : self->ends_) end.close();
-    if (!waiter.done() && outcome.cancelled()) waiter.cancel();
-    if (!waiter.done() && !outcome) waiter.set_exception(outcome.error());
-    self->try_finish();
+    self->give_up_connecting(waiter, outcome.error());
     co_return;
   }
+  self->connecting_ = false;
   self->connected_ = true;
   self->loop_->call_soon([self, protocol = self->protocol_] { protocol->connection_made(self); });
   auto calls = std::exchange(self->pending_calls_, std::nullopt);
   for (auto& put_by : *calls) self->loop_->call_soon(std::move(put_by));
   if (!waiter.done()) waiter.set_result();
+}
+
+void ProcessTransport::give_up_connecting(const Future<>& waiter, const std::exception_ptr& error) {
+  connecting_ = false;
+  for (Descriptor& end : ends_) end.close();
+  if (!waiter.done()) {
+    if (!error || brio::detail::classify(error) == brio::detail::ErrorKind::cancelled) {
+      waiter.cancel();
+    } else {
+      waiter.set_exception(error);
+    }
+  }
+  try_finish();
 }
 
 // ---- what happens

@@ -59,6 +59,7 @@ private:
   void spawn(const Command& command, const SubprocessOptions& options);
   static Coro<void> connect_pipes(std::shared_ptr<ProcessTransport> self, Future<> waiter);
   static Coro<void> connect_each(std::shared_ptr<ProcessTransport> self);
+  void give_up_connecting(const Future<>& waiter, const std::exception_ptr& error);
   // Queues a call of the protocol's; until connection_made is queued it is put by.
   void call(brio::detail::UniqueFunction<void()> function);
   void pipe_data_received(int fd, std::string_view data);

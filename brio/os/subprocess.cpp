@@ -31,7 +31,6 @@ public:
   void pipe_connection_lost(int fd, std::exception_ptr exc) override {
     if (fd == 0) {
       if (input) input->close();
-      input.reset();
       flow_->connection_lost(std::move(exc));
       return;
     }
