@@ -163,7 +163,7 @@ BRIO_ALWAYS_INLINE void EventLoop::iterate(bool may_block) {
     look_outside();
   if (may_block && ready_.empty() && !stopping_)
     wait_for_work();
-  else if (watching_)
+  else if (watching_ || !may_block)
     engine_->poll(Duration::zero(), *this);
   if (!timers_.empty()) take_due_timers();
 
@@ -198,7 +198,9 @@ bool EventLoop::run_once() {
 }
 
 std::optional<Duration> EventLoop::until_due() {
-  if (!ready_.empty() || inbox_->pending()) return Duration::zero();
+  take_posted();
+  // From now on a post makes the engine's descriptor readable.
+  if (!ready_.empty() || !inbox_->fall_asleep()) return Duration::zero();
   if (timers_.empty()) return std::nullopt;
   return std::max(Duration::zero(), Duration(timers_.earliest() - engine_->now()));
 }

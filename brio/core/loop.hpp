@@ -214,7 +214,9 @@ public:
   /// One iteration that does not block, for a loop that lives inside another one: call it when
   /// engine().descriptor() is readable or until_due() has passed. True while anything is pending.
   bool run_once();
-  /// How long run_once can wait: zero if something is ready, nothing if only I/O can bring work.
+  /// How long the next run_once can wait: zero if something is ready, nothing if only I/O or
+  /// another thread can bring work. To be asked each time before waiting for the descriptor, which
+  /// becomes readable for either.
   [[nodiscard]] std::optional<Duration> until_due();
   /// Lets the loop's poll return; any thread and signal handlers.
   void wake() noexcept { engine_->wake(); }

@@ -91,7 +91,7 @@ public:
     return descriptor != nullptr && descriptor->purpose != Purpose::plain;
   }
   [[nodiscard]] bool watching() const noexcept { return watched_ > 0 || !changed_.empty(); }
-  [[nodiscard]] const Ring& ring() const noexcept { return ring_; }
+  [[nodiscard]] int descriptor() noexcept;
   [[nodiscard]] Counts counts() const noexcept {
     return {.enters = ring_.enters(),
             .submitted = ring_.submitted(),
@@ -529,11 +529,19 @@ void UringEngine::Impl::wake() noexcept {
   errno = saved;
 }
 
+int UringEngine::Impl::descriptor() noexcept {
+  if (!usable()) return -1;
+  const int watchable = ring_.watchable();
+  rest();  // who watches it from outside is to hear of everything, wake-ups included
+  return watchable;
+}
+
 void UringEngine::Impl::rest() noexcept {
   if (!usable()) return;
   try {
     tell_kernel();
-    ring_.look();
+    if (ring_.watched()) arm_wake();
+    ring_.submit();
   } catch (...) {
     // The next poll tells it.
   }
@@ -574,7 +582,7 @@ int UringEngine::accept(int fd, sockaddr* peer, unsigned* length) noexcept {
 bool UringEngine::watching() const noexcept { return impl_->watching(); }
 void UringEngine::poll(Duration timeout, Sink& sink) { impl_->poll(timeout, sink); }
 void UringEngine::wake() noexcept { impl_->wake(); }
-int UringEngine::descriptor() const noexcept { return impl_->ring().descriptor(); }
+int UringEngine::descriptor() const noexcept { return impl_->descriptor(); }
 void UringEngine::rest() noexcept { impl_->rest(); }
 void UringEngine::close() noexcept { impl_->close(); }
 UringEngine::Counts UringEngine::counts() const noexcept { return impl_->counts(); }

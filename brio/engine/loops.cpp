@@ -14,14 +14,22 @@ namespace {
 
 std::unique_ptr<Engine> epoll() { return std::make_unique<engine::EpollEngine>(); }
 
-// What the kernel has is asked once; what a loop still cannot get then, a descriptor perhaps, it
-// could not get of epoll either.
-std::unique_ptr<Engine> io_uring_or_epoll() {
-  const std::string& missing = engine::io_uring_missing();
-  if (missing.empty()) return std::make_unique<engine::UringEngine>();
+void say_once(const std::string& missing) {
   static std::atomic<bool> said{false};
   if (detail::debug_here() && !said.exchange(true))
     log(LogLevel::warning, "brio", "io_uring cannot be used, epoll it is: " + missing);
+}
+
+std::unique_ptr<Engine> io_uring_or_epoll() {
+  std::string missing = engine::io_uring_missing();
+  if (missing.empty()) {
+    try {
+      return std::make_unique<engine::UringEngine>();
+    } catch (const OSError& error) {
+      missing = error.what();  // forbidden since it was asked, or a limit is reached
+    }
+  }
+  say_once(missing);
   return epoll();
 }
 

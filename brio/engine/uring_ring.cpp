@@ -7,8 +7,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <new>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 
 namespace brio::engine {
 
@@ -44,12 +46,14 @@ void Ring::open() {
 void Ring::close() noexcept {
   if (open_) io_uring_queue_exit(&ring_);
   open_ = false;
-  ring_.ring_fd = -1;
+  if (eventfd_ >= 0) ::close(std::exchange(eventfd_, -1));
 }
 
 void Ring::renew() {
-  close();
+  io_uring_queue_exit(&ring_);
+  open_ = false;
   open();
+  if (eventfd_ >= 0) (void)notify();
 }
 
 bool Ring::in_other_thread() const noexcept { return thread_ != 0 && thread_ != this_thread(); }
@@ -59,6 +63,31 @@ void Ring::enable() noexcept {
     return;
   io_uring_register(static_cast<unsigned>(ring_.ring_fd), IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
   thread_ = this_thread();
+}
+
+// ---- being watched
+
+int Ring::watchable() noexcept {
+  if (eventfd_ >= 0 || !open_) return eventfd_;
+  eventfd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (eventfd_ >= 0 && !notify()) ::close(std::exchange(eventfd_, -1));
+  return eventfd_;
+}
+
+// What completed before the eventfd was known is told by hand.
+bool Ring::notify() noexcept {
+  if (io_uring_register_eventfd(&ring_, eventfd_) < 0) return false;
+  const std::uint64_t one = 1;
+  if (io_uring_cq_ready(&ring_) > 0) {
+    [[maybe_unused]] const auto put = ::write(eventfd_, &one, sizeof one);
+  }
+  return true;
+}
+
+void Ring::calm_watchers() noexcept {
+  if (eventfd_ < 0) return;
+  std::uint64_t value = 0;
+  [[maybe_unused]] const auto got = ::read(eventfd_, &value, sizeof value);
 }
 
 // ---- requests
@@ -129,6 +158,7 @@ void Ring::enter() noexcept {
 
 void Ring::look() {
   enable();
+  calm_watchers();
   const unsigned flags = std::atomic_ref(*ring_.sq.kflags).load(std::memory_order_relaxed);
   if (io_uring_sq_ready(&ring_) == 0 && (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) == 0)
     return;
@@ -137,6 +167,7 @@ void Ring::look() {
 
 void Ring::wait(Duration timeout) {
   enable();
+  calm_watchers();
   if (timeout < Duration::zero()) {
     entered(io_uring_submit_and_wait(&ring_, 1), "io_uring_enter");
     return;

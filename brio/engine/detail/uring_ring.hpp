@@ -65,7 +65,11 @@ public:
 
   // Submits, and lets the kernel finish what it can at once.
   void enter() noexcept;
-  // The same, but without a system call when there is nothing to do for one.
+  // The same, if there is anything to submit. Leaves the watchable descriptor as it is.
+  void submit() noexcept {
+    if (io_uring_sq_ready(&ring_) > 0) enter();
+  }
+  // enter(), but without a system call when there is nothing to do for one.
   void look();
   // Submits and waits for a completion, at most `timeout`; negative: for ever.
   void wait(Duration timeout);
@@ -88,14 +92,20 @@ public:
     io_uring_cq_advance(&ring_, count);
   }
 
+  // A descriptor that is readable when something has completed or can be completed; -1 if it cannot
+  // be had. An eventfd: the ring's own descriptor says nothing of deferred work.
+  [[nodiscard]] int watchable() noexcept;
+  [[nodiscard]] bool watched() const noexcept { return eventfd_ >= 0; }
+
   [[nodiscard]] io_uring& raw() noexcept { return ring_; }
-  [[nodiscard]] int descriptor() const noexcept { return ring_.ring_fd; }
   [[nodiscard]] std::size_t enters() const noexcept { return enters_; }
   [[nodiscard]] std::size_t submitted() const noexcept { return submitted_; }
 
 private:
   void open();
   void enable() noexcept;
+  bool notify() noexcept;
+  void calm_watchers() noexcept;
   io_uring_sqe* prepare(Request request);
   void entered(int result, const char* what);
 
@@ -103,6 +113,7 @@ private:
   unsigned entries_;
   bool open_ = false;
   int thread_ = 0;  // 0: nobody has used it
+  int eventfd_ = -1;
   std::size_t enters_ = 0;
   std::size_t submitted_ = 0;
 };
