@@ -106,13 +106,21 @@ public:
     }
   }
 
-  // Ends what is still under way. Sockets that connect all the same are closed.
-  Coro<void> stop() {
+  // Ends what is still under way. Sockets that connect all the same are closed. Whatever happens
+  // it waits for all of them; gives the cancellation that came meanwhile, null if none did.
+  Coro<std::exception_ptr> stop() {
+    std::exception_ptr cancellation;
     for (const Task<Socket>& task : running_) task.cancel();
+    // A scope that is cancelled would refuse each wait, without end.
+    const brio::detail::ScopeShield shield(*brio::detail::thread_state.task);
     for (const Task<Socket>& task : running_) {
-      while (!task.done()) (void)co_await as_outcome(AnyFuture(task));
+      while (!task.done()) {
+        const auto waited = co_await as_outcome(brio::wait(std::vector<Task<Socket>>{task}));
+        if (!waited) cancellation = waited.error();
+      }
       if (!task.cancelled()) (void)task.exception();
     }
+    co_return cancellation;
   }
 
 private:
@@ -148,7 +156,10 @@ private:
 Coro<Socket> connect_staggered(ConnectPlan plan) {
   Race race(std::move(plan));
   Outcome<Socket> outcome = co_await as_outcome(race.run());
-  co_await race.stop();
+  // A request to end beats a connection that is there: the socket closes with the outcome.
+  if (const std::exception_ptr cancellation = co_await race.stop()) {
+    std::rethrow_exception(cancellation);
+  }
   co_return std::move(outcome).value();
 }
 

@@ -1,5 +1,6 @@
 #include "support.hpp"
 
+#include <brio/core/cancel_scope.hpp>
 #include <brio/core/exception_group.hpp>
 #include <brio/net/connector.hpp>
 
@@ -371,6 +372,104 @@ TEST_CASE("connect: happy eyeballs goes on at once after a failure, and after th
     }
   });
   CHECK(ev.str() == "127.0.0.1\n127.0.0.1\n");
+}
+
+namespace {
+
+// Listens with a full queue on one address: a connect to it hangs.
+class FullListener {
+public:
+  FullListener(const char* host, std::uint16_t port)
+      : listener_(net::bound_socket(net::SocketAddress::ip(host, port))) {
+    listener_.listen(0);
+  }
+  Coro<void> fill() {
+    for (int i = 0; i < 4; ++i) {
+      fillers_.emplace_back(AF_INET);
+      filling_.push_back(create_task(sock_connect(fillers_.back(), listener_.getsockname())));
+    }
+    co_await ticks(10);
+  }
+  Coro<void> give_up() {
+    for (auto& task : filling_) {
+      task.cancel();
+      (void)co_await as_outcome(AnyFuture(task));
+    }
+  }
+  [[nodiscard]] net::AddrInfo info() const {
+    const net::SocketAddress address = listener_.getsockname();
+    return *net::literal_addrinfo(address.host(), address.port(), {.type = SOCK_STREAM});
+  }
+
+private:
+  net::Socket listener_;
+  std::vector<net::Socket> fillers_;
+  std::vector<Task<void>> filling_;
+};
+
+Coro<std::string> peer_of(net::detail::ConnectPlan plan) {
+  const net::Socket sock = co_await net::detail::connect_any(std::move(plan));
+  co_return sock.getpeername().host();
+}
+
+}  // namespace
+
+TEST_CASE("connect: happy eyeballs inside a scope that is cancelled ends") {
+  Trace ev;
+  run([&]() -> Coro<> {
+    FullListener first("127.0.0.3", 0);
+    co_await first.fill();
+    FullListener second("127.0.0.4", first.info().address.port());
+    co_await second.fill();
+    const net::detail::ConnectPlan plan{.addresses = {first.info(), second.info()},
+                                        .happy_eyeballs_delay = 1ms};
+    const std::size_t others = all_tasks().size();
+    const bool connected = co_await cancel_scope([&](CancelScope& scope) -> Coro<> {
+      auto canceller = create_task([&]() -> Coro<> {
+        while (all_tasks().size() < others + 3) co_await yield_now();  // both attempts are there
+        scope.cancel();
+      });
+      (void)co_await peer_of(plan);
+    });
+    ev("connected", connected, all_tasks().size() - others);
+    co_await first.give_up();
+    co_await second.give_up();
+  });
+  CHECK(ev.str() == "connected False 0\n");
+}
+
+TEST_CASE("connect: a cancellation is not lost while happy eyeballs ends the losers") {
+  const auto open_descriptors = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+  };
+  for (int turns = 0; turns < 5; ++turns) {
+    CAPTURE(turns);
+    Trace ev;
+    run([&]() -> Coro<> {
+      FullListener full("127.0.0.3", 0);
+      co_await full.fill();
+      const std::uint16_t port = full.info().address.port();
+      net::Socket open = net::bound_socket(net::SocketAddress::ip("127.0.0.1", port));
+      open.listen();
+      const net::detail::ConnectPlan plan{
+          .addresses = {full.info(),
+                        *net::literal_addrinfo("127.0.0.1", port, {.type = SOCK_STREAM})},
+          .happy_eyeballs_delay = 1ms};
+      co_await ticks(2);
+      const auto before = open_descriptors();
+      const std::size_t others = all_tasks().size();
+      auto task = create_task(peer_of(plan));
+      // Until both attempts are there and one of them has ended.
+      while (all_tasks().size() < others + 3 && !task.done()) co_await yield_now();
+      while (all_tasks().size() >= others + 3 && !task.done()) co_await yield_now();
+      co_await ticks(turns);
+      const bool asked = task.cancel();
+      (void)co_await as_outcome(AnyFuture(task));
+      ev(asked == task.cancelled(), all_tasks().size() - others, open_descriptors() - before == 0);
+      co_await full.give_up();
+    });
+    CHECK(ev.str() == "True 0 True\n");
+  }
 }
 
 TEST_CASE("connect: addresses are interleaved by family") {
