@@ -49,6 +49,7 @@ public:
   Part part = Part::head;
   bool head_done = false;
   bool finished = false;
+  bool chunk_before = false;  // a chunk line begins with the end of the chunk before it
 
   bool has_body() const {
     return head_done && !no_body_ && head.status >= 200 && head.status != 204 &&
@@ -90,9 +91,10 @@ private:
       if (!iequals(view(value), "chunked")) refuse("Transfer-Encoding other than chunked");
       if (head.version < HttpVersion{1, 1}) refuse("Transfer-Encoding in HTTP/1.0");
     } else if (name == field::content_length) {
-      if (value.find(',') != beast::string_view::npos || fields.contains("Content-Length")) {
-        refuse("Content-Length repeated");
-      }
+      // Beast has refused lengths that differ. The same one several times is kept once, so that
+      // nobody further on has to understand a list (RFC 9110 §8.6).
+      if (fields.contains("Content-Length")) return;
+      value = value.substr(0, value.find_first_of(", \t"));
     }
     fields.add(view(name_text), view(value));
   }
@@ -113,7 +115,10 @@ private:
                             ErrorCode&) override {
     chunk_extensions_ += extensions.size();
     if (chunk_extensions_ > limits_.max_chunk_extensions) refuse("chunk extensions over the limit");
-    if (size > 0) part = Part::body;
+    if (size > 0) {
+      part = Part::body;
+      chunk_before = true;
+    }
   }
 
   std::size_t on_chunk_body_impl(std::uint64_t remaining, beast::string_view data,
@@ -168,7 +173,9 @@ public:
   }
 
   bool is_complete() const { return message_->finished && !is_interim(); }
-  bool got_some() const { return informational_ > 0 || message_->got_some(); }
+  bool got_some() const {
+    return informational_ > 0 || !unfinished_.empty() || message_->got_some();
+  }
   std::optional<std::uint64_t> content_length() const {
     if (!message_->head_done) return std::nullopt;
     const auto length = message_->content_length();
@@ -243,11 +250,58 @@ private:
     return message_->head_done && data.size() < 5 && data.front() == '0';
   }
 
-  std::size_t put_direct(std::string_view data) {
-    if (too_short(data)) {
-      keep(data);
-      return data.size();
+  // Beast wants a space behind the status code and none behind a chunk's size. Servers err in both,
+  // and no parser reads another message from it, so the bytes are mended before Beast sees them.
+  struct Mending {
+    bool wait = false;       // more of the line is needed to tell
+    std::size_t at = 0;      // where
+    std::size_t blanks = 0;  // so many to take out
+    bool add_space = false;
+    bool needed() const { return wait || blanks > 0 || add_space; }
+  };
+
+  Mending mending(std::string_view data) const {
+    return message_->head_done ? chunk_line_mending(data) : status_line_mending(data);
+  }
+
+  Mending status_line_mending(std::string_view data) const {
+    constexpr std::string_view pattern = "HTTP/1.1 200";
+    // Once Beast has seen a part of the line, that part may not change any more.
+    if (message_->got_some()) return {};
+    if (data.size() > pattern.size()) {
+      return {.at = pattern.size(), .add_space = data[pattern.size()] == '\r'};
     }
+    // What is no HTTP at all is not waited for.
+    const std::size_t known = std::min(data.size(), pattern.find('/') + 1);
+    return {.wait = data.substr(0, known) == pattern.substr(0, known)};
+  }
+
+  Mending chunk_line_mending(std::string_view data) const {
+    std::size_t start = 0;
+    if (message_->chunk_before) {
+      if (data.size() < 2) return {.wait = true};
+      if (!data.starts_with("\r\n")) return {};  // Beast refuses it
+      start = 2;
+    }
+    const std::size_t found = data.find("\r\n", start);
+    const bool whole = found != std::string_view::npos;
+    // What is kept is looked through again with every piece that comes, so a line may not grow
+    // for ever. The last byte of an unfinished one may be the first of its end.
+    constexpr std::size_t room_for_size = 32;
+    const std::size_t length = (whole ? found : std::max(data.size() - 1, start)) - start;
+    if (length > room_for_size && length - room_for_size > limits_.max_chunk_extensions) {
+      refuse("chunk line over the limit");
+    }
+    if (!whole) return {.wait = true};
+    if (found == start) return {};
+    const std::size_t text = data.find_last_not_of(" \t", found - 1) + 1;
+    // A line of blanks alone has no size.
+    if (text <= start) return {};
+    return {.at = text, .blanks = found - text};
+  }
+
+  std::size_t put_direct(std::string_view data) {
+    if (too_short(data) || mending(data).needed()) return put_buffered(data);
     bool starved = false;
     const std::size_t taken = put(data, &starved);
     if (!starved) return taken;
@@ -258,8 +312,14 @@ private:
   // Adds to the unfinished part no more than it is likely to need, so that a body behind it in the
   // same read is not copied.
   std::size_t put_buffered(std::string_view data) {
-    const std::size_t step = std::min(data.size(), std::max<std::size_t>(256, unfinished_.size()));
+    const std::size_t likely = std::max<std::size_t>(256, unfinished_.size());
+    // What lies behind the part does not count for its limit.
+    const std::size_t step = std::min({data.size(), likely, std::max<std::size_t>(1, room())});
     keep(data.substr(0, step));
+    const Mending mend = mending(unfinished_);
+    if (mend.wait) return step;
+    unfinished_.erase(mend.at, mend.blanks);
+    if (mend.add_space) unfinished_.insert(mend.at, 1, ' ');
     if (too_short(unfinished_)) return step;
     bool starved = false;
     const std::size_t taken = put(unfinished_, &starved);
@@ -273,9 +333,14 @@ private:
     return step - behind;
   }
 
+  // How much more of the part may be kept.
+  std::size_t room() const {
+    const std::size_t kept = (message_->head_done ? 0 : head_bytes_) + unfinished_.size();
+    return limits_.max_header_bytes - std::min(limits_.max_header_bytes, kept);
+  }
+
   void keep(std::string_view data) {
-    const std::size_t before = message_->head_done ? 0 : head_bytes_;
-    if (before + unfinished_.size() + data.size() > limits_.max_header_bytes) {
+    if (data.size() > room()) {
       refuse(message_->head_done ? "chunk line or trailers over the limit" : "head over the limit");
     }
     unfinished_ += data;

@@ -20,9 +20,10 @@ struct ParserLimits {
   std::size_t max_field_size = 32'768;
   /// Fields in the head, and again in the trailers (aiohttp's max_headers).
   std::size_t max_headers = 256;
-  /// The whole head, the whole trailer section, and one chunk-size line.
+  /// The whole head, and the whole trailer section with its chunk-size line.
   std::size_t max_header_bytes = 131'072;
-  /// Chunk extensions, summed over the message.
+  /// Chunk extensions, summed over the message; also one chunk-size line, with 32 more for the
+  /// size.
   std::size_t max_chunk_extensions = 16'384;
   /// Interim (1xx) responses before the final one.
   int max_informational = 16;
@@ -35,9 +36,13 @@ struct ParserLimits {
 ///
 /// Feed it what came and act on each step; it takes no byte beyond the message, so what follows is
 /// the next one's. It refuses what two parsers could read as different messages (request and
-/// response smuggling): a Transfer-Encoding that is not exactly one `chunked`, or in HTTP/1.0, or
-/// beside Content-Length; Content-Length repeated or as a list; bare LF or CR; space before a
-/// colon; junk around chunks. Line folding is read as a space (RFC 9112 §5.2).
+/// response smuggling): a Transfer-Encoding that is not exactly one `chunked` (also the obsolete
+/// `identity`), or in HTTP/1.0, or beside Content-Length; Content-Lengths that differ; bare LF or
+/// CR (RFC 9112 §2.2 lets a recipient take a bare LF, and does not ask it to); space before a
+/// colon; junk around chunks. It takes, as curl does, what servers get wrong and all read alike: a
+/// status line that ends with the code, without the space before an empty reason (RFC 9112 §4);
+/// blanks behind a chunk's size or extensions (§7.1.1); the same Content-Length several times,
+/// which head() has once (RFC 9110 §8.6). Line folding is read as a space (RFC 9112 §5.2).
 class BRIO_API ResponseParser {
 public:
   /// What feed comes back for.
