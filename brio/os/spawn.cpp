@@ -67,7 +67,8 @@ std::vector<std::string> environment_of(const subprocess::Environment::Variables
     if (name.empty() || name.find('=') != std::string::npos) {
       throw ValueError("illegal environment variable name");
     }
-    entries.push_back(name + "=" + value);
+    entries.push_back(name);
+    entries.back().append(1, '=').append(value);
   }
   return entries;
 }

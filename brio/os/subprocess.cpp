@@ -94,7 +94,7 @@ Coro<subprocess::Process> create(Command command, SubprocessOptions options) {
     if (stream->kind() == Stdio::Kind::by_default) *stream = INHERIT;
   }
   const auto protocol = std::make_shared<SubprocessStreamProtocol>(options.limit);
-  auto made = co_await start_subprocess([protocol] { return protocol; }, std::move(command),
+  auto made = co_await start_subprocess([&protocol] { return protocol; }, std::move(command),
                                         std::move(options));
   auto state = std::make_shared<ProcessState>();
   state->transport = std::static_pointer_cast<ProcessTransport>(std::move(made.first));

@@ -34,6 +34,7 @@ public:
   Stdio(const net::Socket& socket) noexcept : Stdio(socket.fileno()) {}
   constexpr explicit Stdio(Kind kind) noexcept : kind_(kind) {}
 
+  /// What it is.
   [[nodiscard]] constexpr Kind kind() const noexcept { return kind_; }
   /// The descriptor lent, -1 for the other kinds.
   [[nodiscard]] constexpr int fd() const noexcept { return fd_; }
@@ -60,6 +61,7 @@ inline constexpr Stdio INHERIT{Stdio::Kind::inherit};
 ///     env["LANG"] = "C";
 class BRIO_API Environment {
 public:
+  /// Names and values.
   using Variables = std::map<std::string, std::string>;
 
   /// Ours.

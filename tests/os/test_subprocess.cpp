@@ -90,9 +90,14 @@ TEST_CASE("a child that does not want its input is no error") {
   const Logs logs;
   brio::run([]() -> Coro<> {
     brio::get_running_loop().set_debug(true);
-    const auto process = co_await create_subprocess_shell("exec 0<&-; echo done; exit 2",
-                                                          {.stdin = PIPE, .stdout = PIPE});
-    auto [out, err] = co_await process.communicate(std::string(1'000'000, 'x'));
+    auto [gate, opener] = Descriptor::pipe();
+    const auto process = co_await create_subprocess_shell(
+        "read x <&3; exec 0<&-; echo done; exit 2",
+        {.stdin = PIPE, .stdout = PIPE, .pass_fds = {{gate.fileno(), 3}}});
+    const auto talk = brio::create_task(process.communicate(std::string(1'000'000, 'x')));
+    co_await ticks(3);
+    opener.close();
+    auto [out, err] = co_await talk;
     CHECK(out == "done\n");
     CHECK(process.returncode() == 2);
     // The streams themselves do tell.
