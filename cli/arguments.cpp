@@ -1,6 +1,6 @@
 #include "arguments.hpp"
 
-#include "get/part_file.hpp"
+#include "get/files.hpp"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>

@@ -2,6 +2,7 @@
 
 #include "get/display.hpp"
 #include "get/download.hpp"
+#include "get/files.hpp"
 
 #include <brio/core/runner.hpp>
 #include <brio/core/sleep.hpp>

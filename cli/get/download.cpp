@@ -1,5 +1,7 @@
 #include "get/download.hpp"
 
+#include "get/files.hpp"
+
 #include <brio/core/loop.hpp>
 #include <brio/core/outcome.hpp>
 #include <brio/core/sleep.hpp>

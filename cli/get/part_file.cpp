@@ -1,53 +1,21 @@
 #include "get/part_file.hpp"
 
+#include "get/files.hpp"
+#include "get/progress.hpp"
+
 #include <brio/core/exceptions.hpp>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace brio::cli {
 namespace {
-
-/// A descriptor that is closed when it goes.
-class Descriptor {
-public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ > STDIN_FILENO) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
-private:
-  int fd_;
-};
-
-void check(bool good, const std::string& operation) {
-  if (!good) throw_oserror(errno, operation);
-}
-
-// Calls `function(text)` for each piece of the file from its start.
-template <class Function>
-bool read_pieces(int fd, Function function) {
-  std::string buffer(256 * 1024, '\0');
-  while (true) {
-    const ssize_t count = ::read(fd, buffer.data(), buffer.size());
-    if (count == 0) return true;
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return false;
-    if (!function(std::string_view(buffer.data(), static_cast<std::size_t>(count)))) return true;
-  }
-}
 
 std::string url_sum(const std::string& url) {
   Sha256 sum;
@@ -55,8 +23,8 @@ std::string url_sum(const std::string& url) {
   return sum.hex_digest().substr(0, 16);
 }
 
-// Room smaller than this is not worth a system call.
-constexpr std::uint64_t worth_reserving = 1024 * 1024;
+// A smaller file is not worth the system calls.
+constexpr std::uint64_t worth_asking = 1024 * 1024;
 
 }  // namespace
 
@@ -84,7 +52,8 @@ void PartFile::open_locked() {
   while (true) {
     // Ours only once it is locked: until then the files may be another process's, and are not to be
     // cleaned up.
-    Descriptor part(::open(part_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
+    Descriptor part(
+        ::open(part_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666));
     check(part.get() >= 0, "open " + part_path_);
     if (::flock(part.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno == EWOULDBLOCK) {
@@ -110,23 +79,22 @@ void PartFile::open_locked() {
 void PartFile::load(const std::string& url) {
   std::optional<PartialState> known;
   if (size_ > 0) {
-    try {
-      known = parse_partial_state(read_whole_file(meta_path_, 1024 * 1024));
-    } catch (const std::exception&) {
-      // No state, no resuming.
-    }
+    // No state, no resuming.
+    const auto text = read_regular_file(meta_path_, 1024 * 1024);
+    if (text) known = parse_partial_state(*text);
   }
   const bool usable = known && known->url == url && !known->validator.empty() &&
                       size_ <= known->total.value_or(size_);
   if (usable) {
     state_ = std::move(*known);
+    state_saved_ = true;
     sum_valid_ = false;  // what is there is read when the sum is asked for
     return;
   }
   state_ = PartialState{.url = url, .validator = "", .total = {}, .name = ""};
   if (size_ > 0) check(::ftruncate(fd_, 0) == 0, "truncate " + part_path_);
   size_ = 0;
-  ::unlink(meta_path_.c_str());
+  remove_regular_file(meta_path_);
 }
 
 std::uint64_t PartFile::size() const {
@@ -146,29 +114,39 @@ void PartFile::restart(const PartialState& state) {
   state_ = state;
   sum_.reset();
   sum_valid_ = true;
-  if (state.total.value_or(0) >= worth_reserving) {
-    const int failed =
-        ::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(*state.total)) == 0 ? 0 : errno;
-    // Some file systems cannot; then the disk's end is found by writing.
-    if (failed == ENOSPC || failed == EFBIG || failed == EDQUOT) {
-      throw_oserror(failed, "reserve " + std::to_string(*state.total) + " bytes in " + directory_);
-    }
-  }
+  check_room(state.total.value_or(0));
   write_state();
 }
 
+// Only looks: room that was reserved by what a server announces could be all there is, for as long
+// as it likes to take.
+void PartFile::check_room(std::uint64_t announced) const {
+  if (announced < worth_asking) return;
+  const std::string claim = "store what the server announces (" + format_bytes(announced);
+  struct statvfs disk{};
+  // A file system that does not know its size says 0.
+  if (::fstatvfs(fd_, &disk) == 0 && disk.f_blocks > 0) {
+    const std::uint64_t block = disk.f_frsize;
+    const std::uint64_t blocks = ::geteuid() == 0 ? disk.f_bfree : disk.f_bavail;
+    if (announced / block > blocks) {
+      throw_oserror(ENOSPC, claim + ", " + format_bytes(blocks * block) + " free)");
+    }
+  }
+  // A hole in an empty file changes nothing, and is refused where no file may be that long.
+  if (::fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                  static_cast<off_t>(announced)) != 0 &&
+      errno == EFBIG) {
+    throw_oserror(EFBIG, claim + ")");
+  }
+}
+
 void PartFile::write_state() {
+  state_saved_ = false;
   if (state_.validator.empty()) {
-    ::unlink(meta_path_.c_str());
+    remove_regular_file(meta_path_);
     return;
   }
-  const std::string text = serialize(state_);
-  const Descriptor meta(
-      ::open(meta_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  check(meta.get() >= 0, "open " + meta_path_);
-  const ssize_t written = ::write(meta.get(), text.data(), text.size());
-  check(written >= 0, "write to " + meta_path_);
-  // A state cut short is no state, and costs only the resuming.
+  state_saved_ = write_regular_file(meta_path_, serialize(state_));
 }
 
 void PartFile::append(std::string_view data) {
@@ -186,11 +164,7 @@ void PartFile::append(std::string_view data) {
 void PartFile::hash_existing() {
   sum_.reset();
   check(::lseek(fd_, 0, SEEK_SET) == 0, "seek in " + part_path_);
-  const bool read = read_pieces(fd_, [this](std::string_view piece) {
-    sum_.update(piece);
-    return true;
-  });
-  check(read, "read " + part_path_);
+  check(add_to_sum(fd_, sum_), "read " + part_path_);
   sum_valid_ = true;
 }
 
@@ -204,8 +178,6 @@ std::string PartFile::sum() {
 bool PartFile::commit(const std::string& name) {
   const std::lock_guard lock(mutex_);
   const std::string path = directory_ + "/" + name;
-  // Also gives back what was reserved beyond the end.
-  check(::ftruncate(fd_, static_cast<off_t>(size_)) == 0, "truncate " + part_path_);
   check(::fsync(fd_) == 0, "fsync " + part_path_);
   if (::renameat2(AT_FDCWD, part_path_.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0) {
     if (errno == EEXIST) return false;
@@ -217,19 +189,16 @@ bool PartFile::commit(const std::string& name) {
     }
     ::unlink(part_path_.c_str());
   }
-  ::unlink(meta_path_.c_str());
+  remove_regular_file(meta_path_);
   // From here on a part of that name is another process's.
   ::close(std::exchange(fd_, -1));
-  const Descriptor folder(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  check(folder.get() >= 0 && ::fsync(folder.get()) == 0, "fsync " + directory_);
+  sync_folder(directory_);
   return true;
 }
 
 bool PartFile::keep_or_discard() noexcept {
   const std::lock_guard lock(mutex_);
-  if (fd_ >= 0 && size_ > 0 && !state_.validator.empty()) {
-    if (::ftruncate(fd_, static_cast<off_t>(size_)) == 0) return true;
-  }
+  if (fd_ >= 0 && size_ > 0 && state_saved_) return true;
   remove_files();
   return false;
 }
@@ -241,54 +210,9 @@ void PartFile::discard() noexcept {
 
 void PartFile::remove_files() noexcept {
   if (fd_ < 0) return;
-  ::unlink(meta_path_.c_str());
+  remove_regular_file(meta_path_);
   ::unlink(part_path_.c_str());
   ::close(std::exchange(fd_, -1));
-}
-
-std::optional<std::string> file_sum(const std::string& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return std::nullopt;
-  Sha256 sum;
-  const bool read = read_pieces(file.get(), [&sum](std::string_view piece) {
-    sum.update(piece);
-    return true;
-  });
-  if (!read) return std::nullopt;
-  return sum.hex_digest();
-}
-
-bool path_exists(const std::string& path) noexcept {
-  struct stat there{};
-  return ::lstat(path.c_str(), &there) == 0;
-}
-
-void make_directories(const std::string& path) {
-  for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
-    const std::string part = path.substr(0, slash);
-    if (::mkdir(part.c_str(), 0777) != 0 && errno != EEXIST) {
-      throw_oserror(errno, "make folder " + part);
-    }
-    if (slash == std::string::npos) break;
-  }
-  struct stat there{};
-  check(::stat(path.c_str(), &there) == 0, "open folder " + path);
-  if (!S_ISDIR(there.st_mode)) throw_oserror(ENOTDIR, "open folder " + path);
-}
-
-std::string read_whole_file(const std::string& path, std::size_t limit) {
-  const Descriptor file(path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  check(file.get() >= 0, "open " + path);
-  std::string text;
-  const bool read = read_pieces(file.get(), [&](std::string_view piece) {
-    text += piece;
-    return text.size() <= limit;
-  });
-  check(read, "read " + path);
-  if (text.size() > limit) {
-    throw RuntimeError(path + " is larger than " + std::to_string(limit) + " bytes");
-  }
-  return text;
 }
 
 }  // namespace brio::cli

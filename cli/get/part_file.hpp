@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,8 +34,9 @@ public:
   /// What is known of them.
   PartialState state() const;
 
-  /// Empties the part, for the file that `state` tells of. Reserves the room for its whole length
-  /// where that is told, so that a disk that is too small is found out at once. Throws OSError.
+  /// Empties the part, for the file that `state` tells of. Where its length is told and the disk
+  /// has less free, or no file there may be that long, that is found out at once; nothing is
+  /// reserved, for the server may lie. Throws OSError.
   void restart(const PartialState& state);
   /// Writes behind what is there. Throws OSError; size() then tells how much is good.
   void append(std::string_view data);
@@ -55,6 +55,7 @@ private:
   void open_locked();
   void load(const std::string& url);
   void hash_existing();
+  void check_room(std::uint64_t announced) const;
   void write_state();
   void remove_files() noexcept;
 
@@ -65,18 +66,10 @@ private:
   int fd_ = -1;
   std::uint64_t size_ = 0;
   PartialState state_;
+  bool state_saved_ = false;  // beside the part: without it a later run cannot go on
   bool with_sum_;
   Sha256 sum_;
   bool sum_valid_ = true;
 };
-
-/// The SHA-256 sum of a file, or nothing where there is none or it cannot be read.
-std::optional<std::string> file_sum(const std::string& path);
-/// Whether a name is taken, by whatever.
-bool path_exists(const std::string& path) noexcept;
-/// Makes a folder and those above it. Throws OSError.
-void make_directories(const std::string& path);
-/// A whole file, "-" for standard input. Throws OSError, std::runtime_error over `limit` bytes.
-std::string read_whole_file(const std::string& path, std::size_t limit);
 
 }  // namespace brio::cli

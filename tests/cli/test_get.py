@@ -4,9 +4,11 @@ import hashlib
 import os
 import re
 import resource
+import signal
 import ssl
 import subprocess
 import threading
+import time
 
 import servers
 from get_case import COMMAND, PATIENCE, GetTest, main
@@ -226,6 +228,36 @@ class Failures(GetTest):
         self.assertEqual([path for path, _ in seen].count("/less"), 3)
         self.assertEqual(self.names(), ["more"])
 
+    def test_a_server_that_announces_more_than_there_is(self):
+        route = lambda h: h.answer(200, b"x", Content_Length=str((1 << 63) - 1))
+        with servers.script({"/f": route}) as (url, seen):
+            _, err = self.get(f"{url}/f", status=1)
+        self.assertRegex(err, r"what the server announces \(8\.0 EiB, .* free\)")
+        self.assertEqual(len(seen), 1)
+        self.assertEqual(self.names(), [])
+
+    def test_what_a_server_announces_takes_no_room(self):
+        def route(handler):
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(1 << 30))
+            handler.end_headers()
+            handler.wfile.write(content(1 << 20))
+            handler.wait_for_client()
+
+        with servers.script({"/f": route}) as (url, _):
+            process = self.start("-o", self.out, f"{url}/f")
+            deadline = time.monotonic() + PATIENCE
+            size = 0
+            while size == 0 and time.monotonic() < deadline:
+                time.sleep(0.01)
+                for part in self.out.glob(".brio-*.part"):
+                    size, room = part.stat().st_size, part.stat().st_blocks * 512
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=PATIENCE)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertGreater(size, 0, err)
+        self.assertLess(room, 64 << 20)
+
     def test_what_may_pass_is_tried_again(self):
         left = {"busy": 2, "drop": 2, "late": 1}
 
@@ -321,6 +353,7 @@ class Failures(GetTest):
         with servers.script({"/big": lambda h: h.answer(200, content(3 << 20)),
                              "/unsized": unsized}) as (url, _):
             _, err = self.get(f"{url}/big", status=1)
+            self.assertIn("the server announces (3.0 MiB, 2.0 MiB free)", err)
             self.assertIn("No space left on device", err)
             _, err = self.get(f"{url}/unsized", status=1)
             self.assertIn("No space left on device", err)

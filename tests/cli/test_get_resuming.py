@@ -207,6 +207,50 @@ class Resuming(GetTest):
         self.assertIn("Invalid argument", err)
         self.assertTrue(part.is_fifo())
 
+    def test_a_state_that_is_no_file_is_no_state_and_left_alone(self):
+        victim = self.root / "victim"
+        victim.write_text("mine")
+        aliens = {"pipe": os.mkfifo, "link": lambda path: path.symlink_to(victim),
+                  "folder": os.mkdir}
+        for kind, plant in aliens.items():
+            with self.subTest(kind), servers.script({"/f": servers.Ranges(self.body)}
+                                                    ) as (url, seen):
+                self.part(f"{url}/f", b"old" * 10)
+                meta, = self.out.glob("*.meta")
+                meta.unlink()
+                plant(meta)
+                before = os.lstat(meta)
+                self.get(f"{url}/f")
+                self.assertNotIn("Range", seen[0][1])
+                self.assertEqual(self.names(), sorted(["f", meta.name]))
+                self.assertEqual(self.read("f"), self.body)
+                self.assertEqual(os.lstat(meta).st_ino, before.st_ino)
+                self.assertEqual(victim.read_text(), "mine")
+                (self.out / "f").unlink()
+                meta.rmdir() if kind == "folder" else meta.unlink()
+
+    def test_a_link_to_a_state_is_not_followed(self):
+        with servers.script({"/f": servers.Ranges(self.body)}) as (url, seen):
+            self.part(f"{url}/f", self.body[:1000])
+            meta, = self.out.glob("*.meta")
+            meta.rename(self.root / "state")
+            meta.symlink_to(self.root / "state")
+            self.get(f"{url}/f")
+        self.assertNotIn("Range", seen[0][1])
+        self.assertTrue((self.root / "state").exists())
+
+    def test_without_a_state_no_part_is_kept(self):
+        route = servers.Ranges(self.body, breaks=[1_000_000, 1_000_000])
+        with servers.script({"/f": route}) as (url, seen):
+            self.part(f"{url}/f", b"")
+            meta, = self.out.glob("*.meta")
+            meta.unlink()
+            os.mkfifo(meta)
+            self.get(f"{url}/f", "--retries", 1, status=1)
+        # Within one run it goes on all the same.
+        self.assertEqual([h.get("Range") for _, h in seen], [None, "bytes=1000000-"])
+        self.assertEqual(self.names(), [meta.name])
+
 
 class Checksums(GetTest):
     def sums(self, **bodies):
@@ -231,6 +275,25 @@ class Checksums(GetTest):
                 results = self.json("--sha256", self.sums(a=b"a"), f"{url}/a")
         self.assertEqual(len(seen), 1)
         self.assertEqual(results["a"]["received"], 0)
+        self.assertEqual(self.names(), ["a"])
+
+    def test_a_pipe_of_that_name_is_no_file(self):
+        self.out.mkdir()
+        os.mkfifo(self.out / "a")
+        with servers.script({"/a": lambda h: h.answer(200, b"a")}) as (url, seen):
+            results = self.json("--sha256", self.sums(a=b"a"), f"{url}/a")
+        self.assertEqual(results["a"]["file"], str(self.out / "a.1"))
+        self.assertTrue((self.out / "a").is_fifo())
+
+    def test_a_list_that_comes_through_a_pipe(self):
+        sums, urls = self.sums(a=b"a"), self.root / "urls"
+        with servers.script({"/a": lambda h: h.answer(200, b"a")}) as (url, _):
+            for path in (sums, urls):
+                text = path.read_text() if path.exists() else f"{url}/a\n"
+                path.unlink(missing_ok=True)
+                os.mkfifo(path)
+                threading.Thread(target=path.write_text, args=(text,)).start()
+            self.get("-i", urls, "--sha256", sums)
         self.assertEqual(self.names(), ["a"])
 
     def test_a_list_that_is_none(self):
