@@ -57,6 +57,18 @@ int wait_for(pid_t pid, int pidfd, siginfo_t& info, int flags) noexcept {
   }
 }
 
+// 0 or an errno. By pidfd it cannot hit a stranger, should somebody else have reaped the child.
+int signal_child(pid_t pid, int pidfd, int number) noexcept {
+#ifdef SYS_pidfd_send_signal
+  if (pidfd >= 0) {
+    if (::syscall(SYS_pidfd_send_signal, pidfd, number, nullptr, 0) == 0) return 0;
+    if (errno != ENOSYS && errno != EPERM) return errno;
+  }
+#endif
+  (void)pidfd;
+  return ::kill(pid, number) == 0 ? 0 : errno;
+}
+
 int returncode_of(const siginfo_t& info) noexcept {
   return info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
 }
@@ -181,8 +193,9 @@ bool Child::running() const noexcept {
 
 void Child::send_signal(int number) {
   if (reaped_) return;
-  if (::kill(pid_, number) != 0 && errno != ESRCH) {
-    throw_oserror(errno,
+  const int error = signal_child(pid_, pidfd_.fileno(), number);
+  if (error != 0 && error != ESRCH) {
+    throw_oserror(error,
                   "signal " + std::to_string(number) + " to process " + std::to_string(pid_));
   }
 }
@@ -199,7 +212,8 @@ bool Child::abandon() noexcept {
   const bool ended =
       wait_for(pid_, pidfd_.fileno(), info, WEXITED | WNOHANG) != 0 || info.si_pid != 0;
   // Killed, it is gone within moments, if nothing holds it in the kernel.
-  if (!ended && (::kill(pid_, SIGKILL) != 0 || !wait_a_moment(pid_, pidfd_.fileno()))) {
+  if (!ended && (signal_child(pid_, pidfd_.fileno(), SIGKILL) != 0 ||
+                 !wait_a_moment(pid_, pidfd_.fileno()))) {
     orphans().add(pid_);
   }
   pidfd_.close();

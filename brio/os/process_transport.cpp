@@ -7,6 +7,7 @@
 #include <brio/os/pipes.hpp>
 #include <brio/os/spawn.hpp>
 
+#include <cerrno>
 #include <csignal>
 #include <fcntl.h>
 #include <set>
@@ -101,6 +102,13 @@ void check(const SubprocessOptions& options) {
   }
 }
 
+// Blocking, as a child expects it.
+Descriptor open_devnull() {
+  auto devnull = Descriptor::adopt(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!devnull) throw_oserror(errno, "open '/dev/null'");
+  return devnull;
+}
+
 std::vector<std::string> arguments_of(const Command& command, const SubprocessOptions& options) {
   if (!command.shell) return command.words;
   const std::string shell = options.executable.empty() ? "/bin/sh" : options.executable;
@@ -171,7 +179,7 @@ void ProcessTransport::spawn(const Command& command, const SubprocessOptions& op
       }
       case Kind::stdout_too: source = sources[1]; break;
       case Kind::devnull:
-        theirs[index(fd)] = Descriptor::open("/dev/null", O_RDWR);
+        theirs[index(fd)] = open_devnull();
         source = theirs[index(fd)].fileno();
         break;
       case Kind::descriptor: source = stream.fd(); break;
