@@ -18,7 +18,7 @@ namespace brio::engine {
 
 namespace {
 
-constexpr unsigned to_events(Interest interest) noexcept {
+constexpr unsigned poll_events(Interest interest) noexcept {
   unsigned events = 0;
   if ((interest & Interest::read) != Interest::none) events |= POLLIN;
   if ((interest & Interest::write) != Interest::none) events |= POLLOUT;
@@ -26,7 +26,7 @@ constexpr unsigned to_events(Interest interest) noexcept {
 }
 
 // Errors and hang-ups count as both directions.
-constexpr Interest from_events(unsigned events) noexcept {
+constexpr Interest interest_of(unsigned events) noexcept {
   Interest ready = Interest::none;
   if (events & ~static_cast<unsigned>(POLLOUT)) ready = ready | Interest::read;
   if (events & ~static_cast<unsigned>(POLLIN)) ready = ready | Interest::write;
@@ -279,7 +279,7 @@ void UringEngine::Impl::update(int fd, UringDescriptor& descriptor) {
   }
   descriptor.polled = polled;
   if (polled == Interest::none) return;
-  ring_.prepare_poll(poll_of(fd, descriptor), to_events(polled));
+  ring_.prepare_poll(poll_of(fd, descriptor), poll_events(polled));
   ++in_flight_;
 }
 
@@ -363,7 +363,7 @@ void UringEngine::Impl::poll_completed(const Completion& completion) {
   // A descriptor that was closed behind our back is forgotten, as epoll does.
   if (completion.result < 0) return;
   note_change(fd, *descriptor);  // level-triggered: asked for again if it is still wanted
-  note_ready(fd, *descriptor, from_events(static_cast<unsigned>(completion.result)));
+  note_ready(fd, *descriptor, interest_of(static_cast<unsigned>(completion.result)));
 }
 
 void UringEngine::Impl::flow_completed(const Completion& completion) {
