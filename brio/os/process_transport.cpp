@@ -230,7 +230,8 @@ Coro<std::shared_ptr<ProcessTransport>> ProcessTransport::start(
   if (!made) {
     self->close();
     // Killed, it will not be long; a cancelled scope must not end this wait before it has begun.
-    const auto gone = co_await as_outcome(shielded([&] { return wait(self); }));
+    const auto ended = [&self]() -> Coro<> { (void)co_await wait(self); };
+    const auto gone = co_await as_outcome(shielded(ended));
     if (!gone) gone.raise();
     made.raise();
   }

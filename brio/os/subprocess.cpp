@@ -196,14 +196,17 @@ std::string Process::repr() const { return "<Process " + std::to_string(pid()) +
 Coro<subprocess::Process> create_subprocess_exec(std::string program,
                                                  std::vector<std::string> arguments,
                                                  SubprocessOptions options) {
-  arguments.insert(arguments.begin(), std::move(program));
-  co_return co_await os::detail::create(os::detail::Command{std::move(arguments)},
-                                        std::move(options));
+  os::detail::Command command;
+  command.words = std::move(arguments);
+  command.words.insert(command.words.begin(), std::move(program));
+  co_return co_await os::detail::create(std::move(command), std::move(options));
 }
 
 Coro<subprocess::Process> create_subprocess_shell(std::string command, SubprocessOptions options) {
-  co_return co_await os::detail::create(os::detail::Command{{std::move(command)}, true},
-                                        std::move(options));
+  os::detail::Command line;
+  line.words.push_back(std::move(command));
+  line.shell = true;
+  co_return co_await os::detail::create(std::move(line), std::move(options));
 }
 
 }  // namespace brio

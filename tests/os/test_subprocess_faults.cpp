@@ -145,6 +145,33 @@ TEST_CASE("a child that somebody else has reaped ends with 255 and a warning") {
   }
 }
 
+TEST_CASE("children that the system reaps by itself end with 255 too") {
+  const NothingLeft nothing_left;
+  const Logs logs;
+  struct sigaction ignore{};
+  struct sigaction before{};
+  ignore.sa_handler = SIG_IGN;
+  sigaction(SIGCHLD, &ignore, &before);
+  brio::run([]() -> Coro<> {
+    const auto process =
+        co_await create_subprocess_exec("cat", {}, {.stdin = PIPE, .stdout = PIPE});
+    auto [out, err] = co_await process.communicate("through");
+    CHECK(out == "through");
+    CHECK(process.returncode() == 255);
+    const Failure failure = co_await failure_of("/no/such/program");
+    CHECK(failure.type == "FileNotFoundError");
+  });
+  sigaction(SIGCHLD, &before, nullptr);
+}
+
+TEST_CASE("tasks that start eagerly change nothing") {
+  const NothingLeft nothing_left;
+  brio::run([]() -> Coro<> {
+    brio::get_running_loop().set_task_factory(brio::eager_task_factory);
+    for (int i = 0; i < 5; ++i) co_await communicate_once();
+  });
+}
+
 TEST_CASE("without pidfd a thread waits") {
   const NothingLeft nothing_left;
   const NoPidfd no_pidfd;
