@@ -1,11 +1,11 @@
-// The everyday umbrella: coroutines, tasks, the loop, synchronisation, threads.
+// The everyday umbrella: coroutines, tasks, the loop, synchronisation, threads, streams.
 //
 //     #include <brio/brio.hpp>
 //     brio::Coro<> hello() { co_await brio::sleep(1s); std::puts("hello"); }
 //     int main() { brio::run(hello()); }
 //
-// It stays light: a test keeps its compile time in bounds. Streams, TLS, HTTP and the rest have
-// headers of their own.
+// It stays light: `make bench` holds its compile time against its bound. TLS, subprocesses, HTTP and
+// the rest have headers of their own. To link: brio::net, which brings the rooms beneath it.
 #pragma once
 
 #include <brio/core/async_generator.hpp>
@@ -37,3 +37,14 @@
 #include <brio/sync/lock.hpp>
 #include <brio/sync/queue.hpp>
 #include <brio/sync/semaphore.hpp>
+
+// A brio that was built without these rooms (BRIO_ROOMS) has no headers of theirs.
+#if __has_include(<brio/exec/thread_pool.hpp>)
+#include <brio/exec/concurrent_future.hpp>
+#include <brio/exec/run_in_executor.hpp>
+#include <brio/exec/thread_pool.hpp>
+#include <brio/exec/wrap_future.hpp>
+#endif
+#if __has_include(<brio/net/streams.hpp>)
+#include <brio/net/streams.hpp>
+#endif

@@ -6,7 +6,6 @@
 
 #include <concepts>
 #include <optional>
-#include <ranges>
 #include <type_traits>
 #include <utility>
 
@@ -83,22 +82,21 @@ public:
   /// is destroyed is cancelled. `function` is copied for each call and, like the elements, must be
   /// fit to be used in several threads. Ranges given as lvalues must live as long as the result,
   /// and so must the executor, if `buffersize` is given.
-  template <class F, std::ranges::input_range... Rs>
-    requires(sizeof...(Rs) > 0 && detail::JobFunction<F, std::ranges::range_reference_t<Rs>...>)
+  template <class F, detail::Range... Rs>
+    requires(sizeof...(Rs) > 0 && detail::JobFunction<F, detail::range_reference_t<Rs>...>)
   auto map(MapOptions options, F&& function, Rs&&... ranges) {
-    using R = detail::job_result_t<F, std::ranges::range_reference_t<Rs>...>;
+    using R = detail::job_result_t<F, detail::range_reference_t<Rs>...>;
     return detail::MapResults<R>(
         [this, function = std::decay_t<F>(std::forward<F>(function)),
-         zip = detail::Zip<std::views::all_t<Rs>...>(std::views::all(
-             std::forward<Rs>(ranges))...)]() mutable -> std::optional<concurrent::Future<R>> {
+         zip = detail::Zip<Rs...>(std::forward<Rs>(ranges)...)]() mutable -> std::optional<concurrent::Future<R>> {
           return zip.next([&](auto&&... elements) {
             return submit(function, std::forward<decltype(elements)>(elements)...);
           });
         },
         options.timeout, options.buffersize);
   }
-  template <class F, std::ranges::input_range... Rs>
-    requires(sizeof...(Rs) > 0 && detail::JobFunction<F, std::ranges::range_reference_t<Rs>...>)
+  template <class F, detail::Range... Rs>
+    requires(sizeof...(Rs) > 0 && detail::JobFunction<F, detail::range_reference_t<Rs>...>)
   auto map(F&& function, Rs&&... ranges) {
     return map(MapOptions{}, std::forward<F>(function), std::forward<Rs>(ranges)...);
   }

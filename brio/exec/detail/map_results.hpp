@@ -2,6 +2,7 @@
 #pragma once
 
 #include <brio/core/detail/function.hpp>
+#include <brio/core/detail/range.hpp>
 #include <brio/exec/concurrent_future.hpp>
 
 #include <chrono>
@@ -10,41 +11,39 @@
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <tuple>
 #include <utility>
 
 namespace brio::detail {
 
-/// Walks several ranges in step (Python's zip).
-template <class... Views>
+/// Walks several ranges in step (Python's zip): lvalues where they are, rvalues moved in.
+template <class... Rs>
 class Zip {
 public:
-  explicit Zip(Views... views)
-      : views_(std::make_unique<std::tuple<Views...>>(std::move(views)...)) {}
+  explicit Zip(Rs&&... ranges)
+      : ranges_(std::make_unique<std::tuple<Rs...>>(std::forward<Rs>(ranges)...)) {}
 
   /// f(element…) of the next position, or nothing at the end of the shortest.
   template <class F>
-  auto next(F&& f)
-      -> std::optional<std::invoke_result_t<F&, std::ranges::range_reference_t<Views>...>> {
-    return next(f, std::index_sequence_for<Views...>());
+  auto next(F&& f) -> std::optional<std::invoke_result_t<F&, range_reference_t<Rs>...>> {
+    return next(f, std::index_sequence_for<Rs...>());
   }
 
 private:
   template <class F, std::size_t... I>
   auto next(F& f, std::index_sequence<I...>)
-      -> std::optional<std::invoke_result_t<F&, std::ranges::range_reference_t<Views>...>> {
+      -> std::optional<std::invoke_result_t<F&, range_reference_t<Rs>...>> {
     // begin() is called late, and once: an input range may be read only once.
     if (!at_)
-      at_.emplace(std::ranges::begin(std::get<I>(*views_))...);
+      at_.emplace(std::begin(std::get<I>(*ranges_))...);
     else
       (++std::get<I>(*at_), ...);
-    if (((std::get<I>(*at_) == std::ranges::end(std::get<I>(*views_))) || ...)) return std::nullopt;
+    if (((std::get<I>(*at_) == std::end(std::get<I>(*ranges_))) || ...)) return std::nullopt;
     return f(*std::get<I>(*at_)...);
   }
 
-  std::unique_ptr<std::tuple<Views...>> views_;  // at one address, for the iterators
-  std::optional<std::tuple<std::ranges::iterator_t<Views>...>> at_;
+  std::unique_ptr<std::tuple<Rs...>> ranges_;  // at one address, for the iterators
+  std::optional<std::tuple<range_iterator_t<Rs>...>> at_;
 };
 
 /// The results of Executor::map, in order: a move-only range to be read once. void gives monostate.
