@@ -4,14 +4,17 @@
 #include "get/download.hpp"
 #include "get/files.hpp"
 
+#include <brio/core/outcome.hpp>
 #include <brio/core/runner.hpp>
 #include <brio/core/sleep.hpp>
 #include <brio/core/taskgroup.hpp>
+#include <brio/exec/run_in_executor.hpp>
 #include <brio/os/signals.hpp>
 
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <optional>
 #include <unordered_set>
 #include <utility>
@@ -50,11 +53,18 @@ Coro<> download_all(Downloads& shared, const std::vector<std::string>& urls) {
   co_await task_group(all);
 }
 
+/// How far a run has come on its way out.
+struct Ending {
+  bool terminated = false;  // by SIGTERM
+  bool summed_up = false;
+  bool threads_ended = false;
+};
+
 Coro<> main_task(const GetOptions& options, Display& display, const ChecksumList* checksums,
-                 const std::vector<std::string>& urls, bool& terminated) {
+                 const std::vector<std::string>& urls, Ending& ending) {
   const AnyTask self = current_task();
-  add_signal_handler(SIGTERM, [self, &terminated] {
-    terminated = true;
+  add_signal_handler(SIGTERM, [self, &ending] {
+    ending.terminated = true;
     self.cancel();
   });
   http::TCPConnectorOptions connector;
@@ -81,6 +91,31 @@ Coro<> main_task(const GetOptions& options, Display& display, const ChecksumList
     co_await download_all(shared, urls);
   };
   co_await http::with_session(std::move(session_options), body);
+}
+
+// The downloads, the summary, and then the threads, which may hang: a second interruption does not
+// wait for them any more.
+Coro<> run_to_the_end(const GetOptions& options, Display& display, const ChecksumList* checksums,
+                      const std::vector<std::string>& urls, Ending& ending) {
+  ThreadPoolExecutor threads({.thread_name_prefix = "brio"});
+  const concurrent::Future<void> ended = threads.ended();
+  set_default_executor(std::move(threads));
+  auto outcome = co_await as_outcome(main_task(options, display, checksums, urls, ending));
+  if (outcome.has_value() || outcome.cancelled()) {
+    display.summary(outcome.cancelled());
+    ending.summed_up = true;
+  }
+  static_cast<void>(
+      co_await as_outcome(get_running_loop().shutdown_default_executor(interrupt_grace)));
+  ending.threads_ended = ended.done();
+  outcome.raise();
+}
+
+// Ends the process without its threads; returning from main() would wait for them.
+[[noreturn]] void leave(int status) {
+  std::fflush(stdout);
+  std::fflush(stderr);
+  std::_Exit(status);
 }
 
 std::vector<std::string> without_repetitions(const std::vector<std::string>& given) {
@@ -116,19 +151,22 @@ int run_get(const GetOptions& options) {
     display.say("left out " + std::to_string(repeated) +
                 (repeated == 1 ? " URL that was given again" : " URLs that were given again"));
   }
-  bool terminated = false;
+  Ending ending;
+  int status = 0;
+  Runner runner;
   try {
-    run(main_task(options, display, checksums ? &*checksums : nullptr, urls, terminated));
+    runner.run(run_to_the_end(options, display, checksums ? &*checksums : nullptr, urls, ending));
+    status = display.failed() == 0 && !display.report_failed() ? 0 : 1;
   } catch (const KeyboardInterrupt&) {
-    display.summary(true);
-    return 128 + SIGINT;
+    status = 128 + SIGINT;
   } catch (const CancelledError&) {
-    if (!terminated) throw;
-    display.summary(true);
-    return 128 + SIGTERM;
+    if (!ending.terminated) throw;
+    status = 128 + SIGTERM;
   }
-  display.summary(false);
-  return display.failed() == 0 && !display.report_failed() ? 0 : 1;
+  if (!ending.summed_up) display.summary(true);
+  if (!ending.threads_ended) leave(status);
+  runner.close();
+  return status;
 }
 
 }  // namespace brio::cli

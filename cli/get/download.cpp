@@ -5,6 +5,7 @@
 #include <brio/core/loop.hpp>
 #include <brio/core/outcome.hpp>
 #include <brio/core/sleep.hpp>
+#include <brio/core/timeouts.hpp>
 #include <brio/exec/run_in_executor.hpp>
 #include <brio/http/errors.hpp>
 #include <brio/http/fields.hpp>
@@ -95,16 +96,17 @@ Coro<GetResult> Download::run() {
     // Nothing is lost by a second cancellation here: the job in the thread goes on.
     const bool done = outcome.has_value();
     const bool gone = !done && (result_.status == 404 || result_.status == 410);
-    auto kept = co_await as_outcome(to_thread(
-        [](PartPtr part, bool discard) {
-          if (!discard) return part->keep_or_discard();
-          part->discard();
-          return false;
-        },
-        part_,
-        done || gone || outcome.error_as<BadChecksum>().has_value() ||
-            (outcome.error_as<OSError>() && !outcome.error_as<http::ClientOSError>() &&
-             !outcome.error_as<TimeoutError>())));
+    const bool discard = done || gone || outcome.error_as<BadChecksum>().has_value() ||
+                         (outcome.error_as<OSError>() && !outcome.error_as<http::ClientOSError>() &&
+                          !outcome.error_as<TimeoutError>());
+    const auto clean_up = [](PartPtr part, bool all) {
+      if (!all) return part->keep_or_discard();
+      part->discard();
+      return false;
+    };
+    std::optional<Duration> limit;
+    if (outcome.cancelled()) limit = interrupt_grace;
+    static_cast<void>(co_await as_outcome(wait_for(to_thread(clean_up, part_, discard), limit)));
     part_.reset();
   }
   if (!outcome.has_value() && !name_.empty()) shared_.names.release(name_);

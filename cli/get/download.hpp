@@ -12,11 +12,17 @@
 #include <brio/core/coro.hpp>
 #include <brio/http/client.hpp>
 
+#include <chrono>
 #include <optional>
 #include <random>
 #include <string>
 
 namespace brio::cli {
+
+/// How long an interrupted run waits for its threads, first for the clean-up and then for the rest:
+/// a disk that does not answer (a dead file server) may hold them for ever. A slow disk can do the
+/// clean-up in that time, and somebody at a terminal has not yet lost patience.
+inline constexpr std::chrono::seconds interrupt_grace{3};
 
 /// What all downloads of a run share. Outlives them.
 struct Downloads {

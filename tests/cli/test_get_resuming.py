@@ -1,7 +1,9 @@
 """`brio get`: parts that are gone on with, and checksums: test_get_resuming.py <the brio command>."""
 
+import contextlib
 import hashlib
 import os
+import pathlib
 import re
 import signal
 import threading
@@ -82,6 +84,81 @@ class Resuming(GetTest):
             status, err = self.interrupted(f"{url}/f", route)
         self.assertEqual(status, 130, err)
         self.assertEqual(self.names(), [])
+
+    def huge(self, path):
+        """Makes a file of zeros that takes no room and hours to read."""
+        with open(path, "wb") as file:
+            try:
+                file.truncate(1 << 42)
+            except OSError as error:
+                self.skipTest(f"no large files here: {error}")
+        return 1 << 42
+
+    def wait_until_open(self, process, path):
+        """Waits until the process has the file open, which a thread of it then reads."""
+        deadline = time.monotonic() + PATIENCE
+        folder = pathlib.Path(f"/proc/{process.pid}/fd")
+        while time.monotonic() < deadline and process.poll() is None:
+            with contextlib.suppress(OSError):
+                if any(fd.resolve() == path.resolve() for fd in folder.iterdir()):
+                    return
+            time.sleep(0.01)
+        self.fail(f"{path} is not read: {process.poll()}")
+
+    def hanging(self):
+        """Starts a command that is in a thread for hours: it sums up a file that is there."""
+        self.out.mkdir(exist_ok=True)
+        self.huge(self.out / "a")
+        (self.root / "SUMS").write_text(f"{'0' * 64}  a\n")
+        process = self.start("-o", self.out, "--sha256", self.root / "SUMS", "http://127.0.0.1:1/a")
+        self.addCleanup(process.kill)
+        self.wait_until_open(process, self.out / "a")
+        return process
+
+    def test_interrupted_while_a_thread_hangs(self):
+        for sig, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            with self.subTest(sig):
+                process = self.hanging()
+                process.send_signal(sig)
+                _, err = process.communicate(timeout=PATIENCE)
+                self.assertEqual(process.returncode, status, err)
+                self.assertIn("0 files, 0 B in", err)
+                self.assertIn("interrupted", err)
+                self.assertIn("did not finish joining its threads within 3.0", err)
+                self.assertEqual(self.names(), ["a"])
+
+    def test_interrupted_twice_while_a_thread_hangs(self):
+        for sig, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            with self.subTest(sig):
+                process = self.hanging()
+                process.send_signal(sig)
+                while "0 files" not in (line := process.stderr.readline()):
+                    self.assertTrue(line)
+                process.send_signal(sig)
+                _, err = process.communicate(timeout=PATIENCE)
+                self.assertEqual(process.returncode, status, err)
+
+    def test_interrupted_while_a_thread_holds_the_part(self):
+        size = 1 << 42
+        answer = lambda h: h.answer(416, Content_Range=f"bytes */{size}", ETag='"v1"')
+        with servers.script({"/f": answer}) as (url, seen):
+            self.part(f"{url}/f", b"", total=size)
+            part, = self.out.glob("*.part")
+            self.huge(part)
+            files = self.names()
+            process = self.start("-o", self.out, "--json", f"{url}/f")
+            self.addCleanup(process.kill)
+            deadline = time.monotonic() + PATIENCE
+            read = re.compile(r"rchar: (\d+)")
+            while time.monotonic() < deadline:  # nothing else of it reads so much
+                if int(read.search(pathlib.Path(f"/proc/{process.pid}/io").read_text())[1]) > 5e7:
+                    break
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=PATIENCE)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertEqual(len(seen), 1)
+        self.assertEqual(self.names(), files)
 
     def part(self, url, data, validator='"v1"', total=None):
         """Puts a part of an earlier run into place."""
