@@ -1,5 +1,7 @@
 #include "errors.hpp"
 
+#include "bad_program.hpp"
+
 #include <brio/core/exceptions.hpp>
 #if __has_include(<brio/core/taskgroup.hpp>)
 #include <brio/core/taskgroup.hpp>
@@ -133,7 +135,7 @@ std::exception_ptr make_error(std::string_view class_name,
   }};
   for (const auto& [name, maker] : makers)
     if (name == class_name) return maker(message);
-  throw std::runtime_error("bad program: cannot raise " + std::string(class_name));
+  throw BadProgram("cannot raise " + std::string(class_name));
 }
 
 }  // namespace conformance

@@ -44,7 +44,7 @@ struct ErrorView {
 /// Would `except class_name` catch it? GeneratorExit is caught by no handler.
 [[nodiscard]] bool is_instance(const std::exception_ptr& error, std::string_view class_name);
 
-/// A new exception of a class that programs may raise; std::runtime_error for any other name.
+/// A new exception of a class that programs may raise; BadProgram for any other name.
 [[nodiscard]] std::exception_ptr make_error(std::string_view class_name,
                                             const std::optional<std::string>& message);
 

@@ -129,7 +129,7 @@ brio::Coro<Code> run_statement(Run& run, const Json& op, Frame& frame) {
   if (name == "as_completed") co_return co_await run_as_completed(run, op, frame);
   if (is_scope(name)) co_return co_await run_scope(run, op, frame);
   if (name == "call") {
-    frame.last = co_await run.coroutine(op[1].string());
+    frame.last = co_await run.coroutine(op[1].string(), frame.depth + 1);
     co_return code;
   }
   const Operation* operation = find_operation(name);

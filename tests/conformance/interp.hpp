@@ -18,6 +18,7 @@ namespace conformance {
 struct Frame {
   Value last;                                // the value `_`
   std::vector<std::exception_ptr> handling;  // for a bare raise
+  int depth = 0;                             // calls that have led here
 };
 
 /// How a block ended, if not by an exception.

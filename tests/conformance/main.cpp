@@ -17,7 +17,8 @@ namespace {
 constexpr std::string_view usage =
     "usage: conformance_runner [--batch] [FILE]\n"
     "Runs the conformance program in FILE (default: standard input) and prints its trace.\n"
-    "With --batch, FILE holds one program a line; \"=== NAME\" is printed before each trace.\n";
+    "With --batch, FILE holds one program a line; \"=== NAME\" is printed before each trace, and\n"
+    "{\"error\": \"…\"} in the place of the trace of what is no program.\n";
 
 // A program may stand alone or beside its trace.
 const conformance::Json& program_in(const conformance::Json& document) {
@@ -28,14 +29,41 @@ void run(const conformance::Json& program) {
   for (const std::string& line : conformance::Run(program).trace()) std::cout << line << "\n";
 }
 
+std::string error_line(const std::string& text) {
+  std::string line = "{\"error\": \"";
+  for (const char c : text) {
+    char escape[8];
+    if (c == '"' || c == '\\') {
+      line += {'\\', c};
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c));
+      line += escape;
+    } else {
+      line += c;
+    }
+  }
+  return line + "\"}";
+}
+
+// A line that is no program has an error in the place of its trace; the others go on.
 void run_batch(std::istream& in) {
   std::string line;
   while (std::getline(in, line)) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const conformance::Json document = conformance::parse_json(line);
-    const conformance::Json& program = program_in(document);
-    std::cout << "=== " << (program["name"].is_string() ? program["name"].string() : "?") << "\n";
-    run(program);
+    bool titled = false;
+    const auto title = [&titled](const conformance::Json& name) {
+      titled = true;
+      std::cout << "=== " << (name.is_string() ? name.string() : "?") << "\n";
+    };
+    try {
+      const conformance::Json document = conformance::parse_json(line);
+      const conformance::Json& program = program_in(document);
+      title(program["name"]);
+      run(program);
+    } catch (const std::exception& error) {
+      if (!titled) title(conformance::Json());
+      std::cout << error_line(error.what()) << "\n";
+    }
     std::cout.flush();
   }
 }

@@ -1,16 +1,26 @@
 #include "run.hpp"
 
 #include "errors.hpp"
+#include "grammar.hpp"
 #include "interp.hpp"
 
 #include <brio/core/runner.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace conformance {
 
+namespace {
+const Json& checked(const Json& program) {
+  BadProgram::first.reset();
+  check_program(program);
+  return program;
+}
+}  // namespace
+
 Run::Run(const Json& program)
-    : program_(program),
+    : program_(checked(program)),
       limit_(program["limit"].is_null() ? 5000 : program["limit"].integer()),
       eager_(program["eager"].is_bool() && program["eager"].boolean()) {
   if (program["vars"].is_object())
@@ -136,20 +146,47 @@ void Run::Pending::forget() noexcept {
   if (address_ && *address_) run_->pending_.erase(std::exchange(*address_, nullptr));
 }
 
-brio::Coro<Value> Run::coroutine(const std::string& name) {
+// Python ends a recursion with a RecursionError, whose depth depends on the interpreter. Here it is
+// no program.
+namespace {
+constexpr int max_calls = 1000;
+constexpr std::int64_t max_eager = 100;
+constexpr std::int64_t max_active = 10'000;
+
+[[noreturn]] void throw_endless() { throw BadProgram("coroutines nest without end"); }
+
+class Counted {
+public:
+  Counted(std::int64_t& counter, std::int64_t limit) : counter_(counter) {
+    if (counter_ >= limit) throw_endless();
+    ++counter_;
+  }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { --counter_; }
+
+private:
+  std::int64_t& counter_;
+};
+}  // namespace
+
+brio::Coro<Value> Run::coroutine(const std::string& name, int depth) {
   Pending pending(*this, name);
   const std::shared_ptr<const void*> address = pending.address();
-  brio::Coro<Value> coro = body(*this, std::move(pending));
+  brio::Coro<Value> coro = body(*this, std::move(pending), depth);
   *address = coro.address();
   pending_[coro.address()] = name;
   return coro;
 }
 
-brio::Coro<Value> Run::body(Run& run, Pending pending) {
+brio::Coro<Value> Run::body(Run& run, Pending pending, int depth) {
   pending.forget();
+  if (depth > max_calls) throw_endless();
+  const Counted active(run.active_, std::max(max_active, run.limit_));
   const std::string& name = pending.name();
   run.log("enter " + name);
   Frame frame;
+  frame.depth = depth;
   Code code;
   try {
     code = co_await run_block(run, run.program_["coros"][name], frame);
@@ -182,13 +219,15 @@ void Run::run_callback(const std::string& name) {
   const bool ended = frame.done();
   frame.destroy();
   if (!ended) throw BadProgram("callback " + name + " suspends");
+  if (error && look_at(error).message.starts_with("await outside of a task"))
+    throw BadProgram("callback " + name + " suspends");
   if (error) std::rethrow_exception(error);
 }
 
 // ---- running
 
 void Run::step() {
-  if (over_ || ++steps_ > limit_) throw StepLimit();
+  if (over_ || BadProgram::first || ++steps_ > limit_) throw StepLimit();
 }
 
 brio::AnyTask Run::make_task(brio::TaskRequest& request) {
@@ -216,6 +255,7 @@ brio::AnyTask Run::make_task(brio::TaskRequest& request) {
   tasks_.push_back({name, listed, {}});
   request.options.name = name;
   if (eager_) request.options.eager_start = true;
+  const Counted eager(eager_depth_, max_eager);
   brio::AnyTask task = request.start();
   tasks_[index].task = task;
   return task;
@@ -278,6 +318,7 @@ std::string Run::run_to_the_end(brio::Runner& runner) {
 std::vector<std::string> Run::trace() {
   brio::Runner runner({.loop_factory = [this] { return make_loop(); }});
   lines_.push_back(run_to_the_end(runner));
+  if (BadProgram::first) throw BadProgram(*BadProgram::first);
   for (const TaskRecord& record : tasks_)
     if (record.listed) lines_.push_back("task " + record.name + " " + state(record.task));
   lines_.push_back("end " + std::to_string(now()));

@@ -1,6 +1,7 @@
 // One run of one conformance program: its slots, names and trace.
 #pragma once
 
+#include "bad_program.hpp"
 #include "clock.hpp"
 #include "json.hpp"
 #include "slots.hpp"
@@ -15,7 +16,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -25,12 +25,6 @@ namespace conformance {
 /// An operation names a slot that nothing was stored in yet: it is skipped (SPEC.md §1).
 struct Unset {};
 
-/// Thrown for what is no program of SPEC.md.
-class BadProgram : public std::runtime_error {
-public:
-  using std::runtime_error::runtime_error;
-};
-
 class Run {
 public:
   explicit Run(const Json& program);
@@ -38,7 +32,8 @@ public:
   Run& operator=(const Run&) = delete;
   ~Run();
 
-  /// Runs the program to its end and gives the trace; to be called once.
+  /// Runs the program to its end and gives the trace; to be called once. Throws BadProgram, also
+  /// for what a task or a callback ran into.
   [[nodiscard]] std::vector<std::string> trace();
 
   // ---- names and the trace
@@ -85,8 +80,9 @@ public:
 
   // ---- coroutines and callbacks
 
-  /// A new coroutine object of the program's coroutine `name`.
-  [[nodiscard]] brio::Coro<Value> coroutine(const std::string& name);
+  /// A new coroutine object of the program's coroutine `name`. `depth` tells how many calls have
+  /// led there.
+  [[nodiscard]] brio::Coro<Value> coroutine(const std::string& name, int depth = 0);
   /// Runs the operations of callback `name`.
   void run_callback(const std::string& name);
   [[nodiscard]] const Json& generator(const std::string& name) const;
@@ -124,7 +120,7 @@ private:
     std::shared_ptr<const void*> address_ = std::make_shared<const void*>(nullptr);
   };
 
-  [[nodiscard]] static brio::Coro<Value> body(Run& run, Pending pending);
+  [[nodiscard]] static brio::Coro<Value> body(Run& run, Pending pending, int depth);
   [[nodiscard]] std::string who() const;
   [[nodiscard]] brio::AnyTask make_task(brio::TaskRequest& request);
   void on_exception(const brio::ExceptionContext& context);
@@ -136,7 +132,9 @@ private:
   std::int64_t limit_;
   std::int64_t steps_ = 0;
   bool eager_;
-  bool over_ = false;  // nothing is logged any more
+  std::int64_t active_ = 0;       // coroutines that have begun and not ended
+  std::int64_t eager_depth_ = 0;  // tasks whose eager first step is under way
+  bool over_ = false;             // nothing is logged any more
   std::vector<std::string> lines_;
   std::map<std::string, Value> variables_;
   std::map<std::string, std::unique_ptr<brio::ContextVar<Value>>> context_variables_;

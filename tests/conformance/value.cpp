@@ -1,6 +1,6 @@
 #include "value.hpp"
 
-#include <stdexcept>
+#include "bad_program.hpp"
 
 namespace conformance {
 
@@ -13,7 +13,7 @@ Value::Value(const Json& scalar) {
   else if (scalar.is_string())
     data_ = scalar.string();
   else
-    throw std::runtime_error("bad program: a value must be a JSON scalar or an expression");
+    throw BadProgram("a value must be a JSON scalar or an expression");
 }
 
 std::int64_t Value::number() const noexcept {
