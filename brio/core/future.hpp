@@ -3,6 +3,7 @@
 
 #include <brio/core/coro.hpp>
 #include <brio/core/detail/future_base.hpp>
+#include <brio/core/detail/repr.hpp>
 
 #include <concepts>
 #include <memory>
@@ -41,6 +42,7 @@ protected:
   ~Valued() {
     if (has_value_) std::destroy_at(&value_);
   }
+  [[nodiscard]] std::string repr_value() const override { return value_repr(value_); }
 
 private:
   union {
@@ -87,6 +89,7 @@ public:
   void run() override;
   void drop() noexcept override;
   [[nodiscard]] std::string describe() const override;
+  [[nodiscard]] std::string label() const override;
   [[nodiscard]] CallbackBase* user_callback() noexcept override { return this; }
   /// Is this the same callback as `function` of type `type`?
   [[nodiscard]] virtual bool same(const void* type, const void* function) const = 0;
@@ -198,9 +201,11 @@ public:
   /// with ==) and tells how many there were.
   template <std::equality_comparable F>
   std::size_t remove_done_callback(const F& function) const {
+    checked().check_thread();
     return detail::remove_callbacks(checked(), &detail::callback_type<std::decay_t<F>>, &function);
   }
   std::size_t remove_done_callback(CallbackId id) const {
+    checked().check_thread();
     return detail::remove_callback_id(checked(), id.value);
   }
 
@@ -225,6 +230,7 @@ protected:
     using Fn = std::decay_t<F>;
     static_assert(std::is_invocable_v<Fn&, Self> || std::is_invocable_v<Fn&>,
                   "brio: a done-callback takes the future, or nothing");
+    checked().check_thread();
     detail::ContextSlot context = options.context ? detail::ContextSlot(options.context->state())
                                                   : detail::ContextSlot::current().copy();
     auto* callback = new detail::CallbackOf<Fn, Self>(std::forward<F>(function), checked().core(),

@@ -60,6 +60,18 @@ void FutureBase::report_unretrieved() noexcept {
 }
 
 std::string FutureBase::repr_details() const { return {}; }
+std::string FutureBase::repr_value() const { return "None"; }
+
+std::string FutureBase::repr_callbacks() const {
+  if (!last_) return {};
+  const DoneCallback* const first = last_->next_;
+  std::size_t count = 1;
+  for (const DoneCallback* at = first; at != last_; at = at->next_) ++count;
+  std::string text = " cb=[" + first->label();
+  if (count > 2) text += ", <" + std::to_string(count - 2) + " more>";
+  if (count > 1) text += ", " + last_->label();
+  return text + "]";
+}
 
 std::string FutureBase::repr() const {
   const bool asked = is_task_ && static_cast<const TaskBase*>(this)->cancelling() > 0;
@@ -68,8 +80,13 @@ std::string FutureBase::repr() const {
                       : asked                              ? "cancelling"
                                                            : "pending";
   std::string text = std::string("<") + kind() + " " + state + repr_details();
-  if (failed()) text += " exception=" + type_name(error_) + "('" + brio::describe(error_) + "')";
-  text += std::string(" created at ") + where_.file_name() + ":" + std::to_string(where_.line());
+  if (failed())
+    text += " exception=" + type_name(error_) + "('" + brio::describe(error_) + "')";
+  else if (status_ == FutureStatus::finished)
+    text += " result=" + (taken_ ? "<moved out>" : repr_value());
+  text += repr_callbacks();
+  if (loop_->debug_)
+    text += std::string(" created at ") + where_.file_name() + ":" + std::to_string(where_.line());
   return text + ">";
 }
 
@@ -192,6 +209,8 @@ void FutureBase::queue_callbacks() {
   }
 }
 
+std::string DoneCallback::label() const { return "callback()"; }
+
 // ---- Waiter
 
 void Waiter::throw_no_task() {
@@ -227,6 +246,8 @@ std::exception_ptr Waiter::interruption() {
 // ---- FutureWait
 
 void FutureWait::run() {}
+
+std::string FutureWait::label() const { return "Task.task_wakeup()"; }
 
 bool FutureWait::begin(PromiseBase& promise) {
   task_ = thread_state.task;

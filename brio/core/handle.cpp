@@ -26,6 +26,20 @@ void guarded(Call&& call, Report&& report) {
   report(std::move(error));
 }
 
+// Stands in a report for a callback that is no HandleState and has run.
+class ReportedHandle final : public HandleState {
+public:
+  using HandleState::HandleState;
+
+private:
+  void call() override {}
+  void clear() noexcept override {}
+};
+
+Handle reported(LoopCore& loop, ContextSlot& context, std::source_location where) {
+  return Handle(Ref<HandleState>(new ReportedHandle(loop, ContextSlot(context.share()), where)));
+}
+
 }  // namespace
 
 HandleState::~HandleState() { loop_->unref(); }
@@ -119,6 +133,7 @@ void PostedState::invoke() {
             ExceptionContext context;
             context.message = "Exception in callback " + describe();
             context.exception = std::move(error);
+            context.handle = reported(*loop_, context_, where_);
             context.where = where_;
             loop_->loop().call_exception_handler(context);
           });
@@ -164,7 +179,7 @@ void CallbackBase::run() {
             ExceptionContext context;
             context.message = "Exception in callback " + describe();
             context.exception = std::move(error);
-            context.future = AnyFuture(future_);
+            context.handle = reported(future_->core(), context_, where_);
             context.where = where_;
             future_->loop().call_exception_handler(context);
           });
@@ -175,6 +190,8 @@ void CallbackBase::drop() noexcept { delete this; }
 std::string CallbackBase::describe() const {
   return "<done-callback created at " + place(where_) + ">";
 }
+
+std::string CallbackBase::label() const { return "callback() at " + place(where_); }
 
 std::size_t remove_callbacks(FutureBase& future, const void* type, const void* function) {
   std::size_t removed = 0;

@@ -38,6 +38,7 @@ public:
   [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
   [[nodiscard]] TimePoint when() const noexcept { return when_; }
   [[nodiscard]] Context context() { return Context(context_.share()); }
+  [[nodiscard]] ContextSlot& context_slot() noexcept { return context_; }
   [[nodiscard]] std::source_location where() const noexcept { return where_; }
   [[nodiscard]] LoopCore& core() const noexcept { return *loop_; }
   /// Runs the callback in its context; errors go to the exception handler, fatal ones leave.
@@ -85,9 +86,13 @@ public:
   Handle() noexcept = default;
   explicit Handle(detail::Ref<detail::HandleState> state) noexcept : state_(std::move(state)) {}
 
-  /// The callback will not run, and is destroyed now. Does nothing afterwards or twice.
-  void cancel() noexcept {
-    if (state_) state_->cancel();
+  /// The callback will not run, and is destroyed now. Does nothing afterwards or twice. In debug
+  /// mode throws RuntimeError in a thread that is not the running loop's.
+  void cancel() {
+    if (!state_) return;
+    if (state_->core().debug_) [[unlikely]]
+      state_->core().check_thread();
+    state_->cancel();
   }
   /// Was it cancelled?
   [[nodiscard]] bool cancelled() const noexcept { return state_ && state_->cancelled(); }

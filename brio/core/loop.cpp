@@ -105,8 +105,9 @@ AnyTask EventLoop::run_task_factory(TaskRequest& request) {
 
 void EventLoop::throw_closed() { throw RuntimeError("Event loop is closed"); }
 
-void EventLoop::check_thread() const {
-  if (running_ && thread_ != &thread_state)
+void detail::LoopCore::check_thread() const {
+  const auto& loop = static_cast<const EventLoop&>(*this);
+  if (loop.running_ && loop.thread_ != &thread_state)
     throw RuntimeError(
         "Non-thread-safe operation invoked on an event loop other than the current one");
 }
@@ -424,6 +425,17 @@ void EventLoop::default_exception_handler(const ExceptionContext& context) {
   log(LogLevel::error, "brio", text);
 }
 
+namespace {
+// That of the task or callback concerned; the first that is there decides, and a plain future has
+// none. Null: the current one.
+detail::ContextSlot* context_of(const ExceptionContext& context) {
+  const AnyFuture& future = context.task ? context.task : context.future;
+  if (!future) return context.handle ? &context.handle.state()->context_slot() : nullptr;
+  if (!future.is_task()) return nullptr;
+  return &static_cast<detail::TaskBase*>(future.state())->context_slot();
+}
+}  // namespace
+
 void EventLoop::call_exception_handler(const ExceptionContext& context) {
   const auto pass_fatal = [](const std::exception_ptr& error) {
     if (detail::classify(error) == detail::ErrorKind::fatal) std::rethrow_exception(error);
@@ -435,15 +447,9 @@ void EventLoop::call_exception_handler(const ExceptionContext& context) {
   std::exception_ptr failure;
   try {
     const std::shared_ptr<ExceptionHandler> handler = exception_handler_;
-    // It runs in the context of the task or callback that failed.
-    if (context.task || context.future.is_task()) {
-      auto* task = static_cast<detail::TaskBase*>(context.task ? context.task.state()
-                                                               : context.future.state());
-      const detail::ContextSwitch switched(task->context_slot());
-      (*handler)(*this, context);
-    } else {
-      (*handler)(*this, context);
-    }
+    std::optional<detail::ContextSwitch> switched;
+    if (detail::ContextSlot* const slot = context_of(context)) switched.emplace(*slot);
+    (*handler)(*this, context);
     return;
   } catch (...) {
     failure = std::current_exception();

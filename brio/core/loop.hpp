@@ -27,11 +27,12 @@ struct ExceptionContext {
   std::string message;
   /// The error, if there is one.
   std::exception_ptr exception = nullptr;
-  /// The future concerned, if there is one.
+  /// The future concerned, if there is one; a failed done-callback is `handle`.
   AnyFuture future{};
   /// The task concerned, if there is one.
   AnyTask task{};
-  /// The callback concerned, if there is one.
+  /// The callback concerned, if there is one. A done-callback's and a posted one's has run already,
+  /// and tells context and place.
   Handle handle{};
   /// "transport" or "protocol", with what is known of it; "" otherwise.
   std::string source{};
@@ -80,7 +81,8 @@ public:
   // ---- running
 
   /// Runs until stop(). Throws RuntimeError if this loop or another one runs in this thread, if it
-  /// is closed, and in a child process that was forked since the loop was made; SystemExit and KeyboardInterrupt of a callback leave it at once.
+  /// is closed, and in a child process that was forked since the loop was made; SystemExit and
+  /// KeyboardInterrupt of a callback leave it at once.
   void run_forever();
   /// Runs until `future` is done and gives its result; RuntimeError if the loop is stopped before.
   template <class T>
@@ -97,7 +99,12 @@ public:
     return run_until_complete(detail::as_coro(std::move(awaitable)), where);
   }
   /// Ends run_forever after the current iteration; called before it, lets it run one iteration.
-  void stop() noexcept { stopping_ = true; }
+  /// From another thread: call_soon_threadsafe([&] { loop.stop(); }).
+  void stop() {
+    if (debug_) [[unlikely]]
+      check_thread();
+    stopping_ = true;
+  }
   /// Is it inside run_forever?
   [[nodiscard]] bool is_running() const noexcept { return running_; }
   /// Has close() been called?
@@ -176,7 +183,8 @@ public:
   }
   /// Logs the context as an error.
   void default_exception_handler(const ExceptionContext& context);
-  /// Calls the handler; if that throws, the default one. Fatal errors pass.
+  /// Calls the handler, in the context of the task or else the callback that `context` names; if
+  /// that throws, the default one. Fatal errors pass.
   void call_exception_handler(const ExceptionContext& context);
   /// The same where nothing may be thrown, in destructors: a fatal error of the handler is logged.
   void report(const ExceptionContext& context) noexcept;
@@ -259,8 +267,7 @@ public:
     if (closed_) [[unlikely]]
       throw_closed();
   }
-  /// Throws RuntimeError in a thread other than the running loop's.
-  void check_thread() const;
+  using LoopCore::check_thread;
 
 private:
   friend class detail::LoopCore;

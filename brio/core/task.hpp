@@ -23,10 +23,16 @@ struct StackFrame {
   unsigned line;
 };
 
+/// How much Task::get_stack and Task::print_stack show.
+struct StackOptions {
+  /// At most this many frames, the innermost ones; null: all. Not positive: none.
+  std::optional<int> limit = std::nullopt;
+};
+
 namespace detail {
 
-BRIO_API std::vector<StackFrame> task_stack(const TaskBase& task);
-BRIO_API void print_task_stack(const TaskBase& task, std::FILE* file);
+BRIO_API std::vector<StackFrame> task_stack(const TaskBase& task, StackOptions options = {});
+BRIO_API void print_task_stack(const TaskBase& task, std::FILE* file, StackOptions options);
 
 /// What Task<T> and AnyTask add to a future.
 template <class Self>
@@ -47,14 +53,18 @@ public:
   void set_name(std::string name) const { base().set_name(std::move(name)); }
   /// The context that its steps run in.
   [[nodiscard]] Context get_context() const { return base().context(); }
-  /// The name of its coroutine function, "" once done (Task.get_coro).
-  [[nodiscard]] const char* get_coro() const {
-    return base().root() ? base().root()->where_.function_name() : "";
+  /// The name of its coroutine function (Task.get_coro); "" when it was started eagerly and ended
+  /// at once.
+  [[nodiscard]] const char* get_coro() const { return base().coro_name(); }
+  /// Its suspended coroutines, outermost first; empty once done. Of the task that runs now only the
+  /// outermost is known.
+  [[nodiscard]] std::vector<StackFrame> get_stack(StackOptions options = {}) const {
+    return task_stack(base(), options);
   }
-  /// Its suspended coroutines, outermost first; empty once done.
-  [[nodiscard]] std::vector<StackFrame> get_stack() const { return task_stack(base()); }
   /// Writes the stack as Python would (default: standard error).
-  void print_stack(std::FILE* file = nullptr) const { print_task_stack(base(), file); }
+  void print_stack(std::FILE* file = nullptr, StackOptions options = {}) const {
+    print_task_stack(base(), file, options);
+  }
 
 private:
   [[nodiscard]] TaskBase& base() const {

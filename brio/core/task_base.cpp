@@ -41,16 +41,27 @@ void TaskBase::set_name(std::string name) {
 
 std::string TaskBase::repr_details() const {
   std::string text = " name='" + name() + "'";
+  if (done()) {
+    // Where it was defined is not known any more: its latest await stood in that file.
+    if (*ended_coro_.function_name())
+      text += std::string(" coro=<") + ended_coro_.function_name() + " done, defined in " +
+              ended_coro_.file_name() + ">";
+    return text;
+  }
   if (!root_) return text;
   const std::source_location& where = root_->where_;
   text += std::string(" coro=<") + where.function_name() + " running at " + where.file_name() +
           ":" + std::to_string(where.line()) + ">";
+  if (!waiting_on_) return text;
   // Of a task only the name: a chain of tasks may be long, or a circle.
-  if (const FutureBase* awaited = waiting_on_ ? waiting_on_->awaited() : nullptr)
-    text +=
-        " wait_for=" + (awaited->is_task()
-                            ? "<Task name='" + static_cast<const TaskBase*>(awaited)->name() + "'>"
-                            : awaited->repr());
+  const FutureBase* const awaited = waiting_on_->awaited();
+  text += " wait_for=";
+  if (!awaited)  // a sleep, a lock: where asyncio has a future of its own
+    text += "<Future pending cb=[Task.task_wakeup()]>";
+  else if (awaited->is_task())
+    text += "<Task name='" + static_cast<const TaskBase*>(awaited)->name() + "'>";
+  else
+    text += awaited->repr();
   return text;
 }
 
@@ -76,6 +87,8 @@ void TaskBase::launch(TaskOptions& options) {
     ~Spawning() { thread_state.spawn_scope = scope; }
   } const spawning;  // a fatal error leaves run()
   run();
+  // As in CPython: of a task that has ended already nobody needs the coroutine.
+  if (done()) ended_coro_ = {};
 }
 
 void TaskBase::unlink() noexcept {
@@ -192,14 +205,16 @@ void TaskBase::first_step() {
   }
   // Cancelled before its first step: the body never runs, not even to a finally.
   must_cancel_ = false;
+  const std::source_location coro = root_->where_;
   destroy_frames();
   error_ = std::make_exception_ptr(CancelledError(cancel_message_));
   cancel_message_ = SharedText();
-  finish(FutureStatus::cancelled);
+  end(FutureStatus::cancelled, coro);
 }
 
 void TaskBase::finish_step() {
   if (root_ && root_->outcome_ == Outcome_::value && !must_cancel_) [[likely]] {
+    const std::source_location coro = root_->where_;
     try {
       take_value();
     } catch (...) {
@@ -208,7 +223,7 @@ void TaskBase::finish_step() {
       log_error_ = true;
       destroy_frames();
     }
-    finish(FutureStatus::finished);
+    end(FutureStatus::finished, coro);
   } else if (!end_otherwise()) {
     return;
   }
@@ -218,11 +233,12 @@ void TaskBase::finish_step() {
 bool TaskBase::end_otherwise() {
   if (!root_) return true;                              // cancelled before it began
   if (root_->outcome_ == Outcome_::none) return false;  // an awaiter that knows no tasks
+  const std::source_location coro = root_->where_;
   if (root_->outcome_ == Outcome_::value) {
     // It returned in spite of a request that nobody delivered: it ends cancelled.
     must_cancel_ = false;
     destroy_frames();
-    finish(FutureStatus::cancelled);
+    end(FutureStatus::cancelled, coro);
     return true;
   }
   error_ = take_error();
@@ -230,18 +246,18 @@ bool TaskBase::end_otherwise() {
   switch (classify(error_)) {
     case ErrorKind::cancelled:
       cancel_message_ = SharedText();
-      finish(FutureStatus::cancelled);
+      end(FutureStatus::cancelled, coro);
       break;
     case ErrorKind::fatal: {
       log_error_ = true;
       const std::exception_ptr error = error_;
-      finish(FutureStatus::finished);
+      end(FutureStatus::finished, coro);
       unlink();
       std::rethrow_exception(error);
     }
     case ErrorKind::ordinary:
       log_error_ = true;
-      finish(FutureStatus::finished);
+      end(FutureStatus::finished, coro);
       break;
   }
   return true;

@@ -23,6 +23,7 @@ public:
     if (group_) unlink();
     delete this;
   }
+  [[nodiscard]] std::string label() const override { return "TaskGroup._on_task_done()"; }
   [[nodiscard]] FutureBase* awaiting() const noexcept override {
     return group_ ? group_->parent_.get() : nullptr;
   }
@@ -63,9 +64,9 @@ TaskGroup::~TaskGroup() {
 }
 
 void TaskGroup::enter() {
-  if (entered_) throw RuntimeError("TaskGroup has already been entered");
+  if (entered_) throw_refusal("has already been entered");
   detail::TaskBase* task = detail::thread_state.task;
-  if (!task) throw RuntimeError("TaskGroup cannot determine the parent task");
+  if (!task) throw_refusal("cannot determine the parent task");
   loop_ = &get_running_loop();
   parent_ = detail::Ref<detail::FutureBase>(task);
   entered_ = true;
@@ -74,13 +75,26 @@ void TaskGroup::enter() {
 }
 
 const char* TaskGroup::refuses() const noexcept {
-  if (!entered_) return "TaskGroup has not been entered";
-  if (exiting_ && unfinished_ == 0) return "TaskGroup is finished";
-  if (aborting_) return "TaskGroup is shutting down";
+  if (!entered_) return "has not been entered";
+  if (exiting_ && unfinished_ == 0) return "is finished";
+  if (aborting_) return "is shutting down";
   return nullptr;
 }
 
-void TaskGroup::throw_refusal(const char* reason) { throw RuntimeError(reason); }
+void TaskGroup::throw_refusal(const char* reason) const {
+  throw RuntimeError("TaskGroup " + repr() + " " + reason);
+}
+
+std::string TaskGroup::repr() const {
+  std::string text = "<TaskGroup";
+  if (unfinished_ > 0) text += " tasks=" + std::to_string(unfinished_);
+  if (!errors_.empty()) text += " errors=" + std::to_string(errors_.size());
+  if (aborting_)
+    text += " cancelling";
+  else if (entered_)
+    text += " entered";
+  return text + ">";
+}
 
 void TaskGroup::adopt(const AnyTask& task) {
   // Through the loop even if the child has finished eagerly: an error must not cancel the body

@@ -68,6 +68,8 @@ public:
   /// (3.15's TaskGroup.cancel). Before entry it takes effect at entry; afterwards, or a second
   /// time, it does nothing.
   void cancel();
+  /// State and number of children, for reports.
+  [[nodiscard]] std::string repr() const;
   /// How many children have not ended.
   [[nodiscard]] std::size_t size() const noexcept { return unfinished_; }
 
@@ -98,7 +100,7 @@ private:
   void leave_scope() noexcept;
   static Coro<void> await_start(AnyFuture started, AnyTask task);
   [[nodiscard]] const char* refuses() const noexcept;
-  [[noreturn]] static void throw_refusal(const char* reason);
+  [[noreturn]] void throw_refusal(const char* reason) const;
   void adopt(const AnyTask& task);
   void abort();
   void child_done(detail::GroupChild& child);

@@ -110,9 +110,10 @@ TEST_CASE("an error never retrieved is reported with the line where its future w
   CHECK(lines[0].ends_with("\nbrio::ValueError: lost"));
   CHECK(
       lines[1].starts_with("Task exception was never retrieved\n"
-                           "future: <Task finished name='doomed' "
-                           "exception=std::runtime_error('unseen') created at " +
-                           place(task_line) + ">\n"));
+                           "future: <Task finished name='doomed' coro=<"));
+  CHECK(has(lines[1], " done, defined in " __FILE__
+                      "> exception=std::runtime_error('unseen') created at " +
+                          place(task_line) + ">\n"));
   CHECK(has(lines[1], "Traceback (most recent call last):\n  File \"" __FILE__ "\", line "));
   CHECK(lines[1].ends_with("\nstd::runtime_error: unseen"));
 }
@@ -185,6 +186,22 @@ TEST_CASE("calls from another thread are refused, and change nothing") {
     CHECK(in_other_thread([&] { future.set_exception(brio::ValueError("")); }) == wrong_thread);
     CHECK(in_other_thread([&] { future.cancel(); }) == wrong_thread);
     CHECK(in_other_thread([&] { waiting.cancel(); }) == wrong_thread);
+    auto ended = brio::create_future<>();
+    ended.set_result();
+    int called = 0;
+    const auto count = [&] { ++called; };
+    CHECK(in_other_thread([&] { future.add_done_callback(count); }) == wrong_thread);
+    CHECK(in_other_thread([&] { ended.add_done_callback(count); }) == wrong_thread);
+    const brio::CallbackId id = future.add_done_callback(count);
+    CHECK(in_other_thread([&] { future.remove_done_callback(id); }) == wrong_thread);
+    brio::Handle soon = loop.call_soon(count);
+    brio::TimerHandle timer = loop.call_later(0s, count);
+    CHECK(in_other_thread([&] { soon.cancel(); }) == wrong_thread);
+    CHECK(in_other_thread([&] { timer.cancel(); }) == wrong_thread);
+    CHECK(in_other_thread([&] { loop.stop(); }) == wrong_thread);
+    co_await brio::yield_now();
+    co_await brio::yield_now();
+    CHECK(called == 2);  // the two handles
     CHECK(!future.done());
     CHECK(waiting.cancelling() == 0);
     CHECK(brio::all_tasks().size() == 2);
@@ -208,7 +225,8 @@ TEST_CASE("a task destroyed while pending is reported with its line and where it
   CHECK(
       lines[0].starts_with("Task was destroyed but it is pending!\n"
                            "task: <Task pending name='left' coro=<"));
-  CHECK(has(lines[0], " running at " + place(line) + "> wait_for=<Future pending created at " +
+  CHECK(has(lines[0], " running at " + place(line) +
+                          "> wait_for=<Future pending cb=[Task.task_wakeup()] created at " +
                           place(line - 2) + "> created at " + place(line) + ">\n"));
 }
 

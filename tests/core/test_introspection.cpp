@@ -8,12 +8,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <source_location>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -63,17 +65,92 @@ TEST_CASE("reprs have Python's words in Python's order") {
     auto task = brio::create_task(outer_wait(gate), {.name = "t"});
     CHECK(task.repr().starts_with("<Task pending name='t' coro=<"));
     co_await brio::yield_now();
-    CHECK(has(task.repr(), " running at " + place(outer_line) + "> wait_for=<Future pending "));
+    CHECK(has(task.repr(), " running at " + place(outer_line) +
+                               "> wait_for=<Future pending cb=[Task.task_wakeup()] created at "));
     auto waiter = brio::create_task([](brio::Task<> of) -> Coro<> { co_await of; }(task));
     co_await brio::yield_now();
     CHECK(has(waiter.repr(), "> wait_for=<Task name='t'> created at "));
+    CHECK(has(task.repr(), "> cb=[Task.task_wakeup()] created at "));
     task.cancel();
     CHECK(task.repr().starts_with("<Task cancelling name='t' coro=<"));
     (void)co_await brio::as_outcome(waiter);
-    CHECK(task.repr().starts_with("<Task cancelled name='t' created at "));
+    CHECK(task.repr().starts_with("<Task cancelled name='t' coro=<"));
+    CHECK(
+        has(task.repr(), "outer_wait(brio::Future<>) done, defined in " __FILE__ "> created at "));
     auto done = brio::create_task([]() -> Coro<int> { co_return 1; }(), {.name = "d"});
     co_await done;
-    CHECK(done.repr().starts_with("<Task finished name='d' created at "));
+    CHECK(done.repr().starts_with("<Task finished name='d' coro=<"));
+    CHECK(has(done.repr(), " done, defined in " __FILE__ "> result=1 created at "));
+    auto asleep = brio::create_task(brio::sleep(1h), {.name = "s"});
+    co_await brio::yield_now();
+    CHECK(has(asleep.repr(), "> wait_for=<Future pending cb=[Task.task_wakeup()]> created at "));
+    asleep.cancel();
+  });
+}
+
+TEST_CASE("reprs tell results as Python writes them, and callbacks") {
+  const auto loop = brio::new_event_loop();
+  loop->set_debug(false);  // and so no "created at"
+  const auto repr = [&]<class T>(T value) {
+    auto future = loop->create_future<T>();
+    future.set_result(std::move(value));
+    return future.repr();
+  };
+  CHECK(repr(5) == "<Future finished result=5>");
+  CHECK(repr(18446744073709551615ULL) == "<Future finished result=18446744073709551615>");
+  CHECK(repr(true) == "<Future finished result=True>");
+  CHECK(repr('x') == "<Future finished result='x'>");
+  const std::vector<std::pair<double, std::string>> doubles{
+      {0.5, "0.5"},       {3.0, "3.0"},       {1e15, "1000000000000000.0"}, {1e16, "1e+16"},
+      {0.0001, "0.0001"}, {0.00001, "1e-05"}, {-2.5e-7, "-2.5e-07"}};
+  for (const auto& [value, text] : doubles)
+    CHECK(repr(value) == "<Future finished result=" + text + ">");
+  CHECK(repr(1.0 / 0.0) == "<Future finished result=inf>");
+  const std::vector<std::pair<std::string, std::string>> strings{
+      {"text", "'text'"},
+      {"it's", "\"it's\""},
+      {"'\"", "'\\'\"'"},
+      {"a\n\x01\\", "'a\\n\\x01\\\\'"},
+      {"0123456789012345678901234567", "'0123456789012345678901234567'"},
+      {"01234567890123456789012345678", "'012345678901...6789012345678'"},
+      {std::string(1000, 'a') + "\xc3\xa4", "'aaaaaaaaaaaa...aaaaaaaaaaaa\xc3\xa4'"}};
+  for (const auto& [value, text] : strings)
+    CHECK(repr(value) == "<Future finished result=" + text + ">");
+  CHECK(repr(std::vector<int>()) ==
+        "<Future finished result=<std::vector<int, std::allocator<int> >>>");
+  auto nothing = loop->create_future<>();
+  nothing.set_result();
+  CHECK(nothing.repr() == "<Future finished result=None>");
+
+  auto future = loop->create_future<int>();
+  CHECK(future.repr() == "<Future pending>");
+  const auto cb = [](unsigned line) { return "callback() at " + place(line); };
+  const unsigned line = here() + 1;
+  future.add_done_callback([] {});
+  CHECK(future.repr() == "<Future pending cb=[" + cb(line) + "]>");
+  future.add_done_callback([] {});
+  CHECK(future.repr() == "<Future pending cb=[" + cb(line) + ", " + cb(line + 2) + "]>");
+  future.add_done_callback([] {});
+  future.add_done_callback([] {});
+  CHECK(future.repr() == "<Future pending cb=[" + cb(line) + ", <2 more>, " + cb(line + 5) + "]>");
+}
+
+TEST_CASE("a task group that refuses tells its state") {
+  brio::testing::run_test([]() -> Coro<> {
+    brio::TaskGroup group;
+    CHECK_THROWS_WITH_AS(group.create_task(brio::sleep(0s)),
+                         "TaskGroup <TaskGroup> has not been entered", brio::RuntimeError);
+    group.enter();
+    CHECK_THROWS_WITH_AS(group.enter(), "TaskGroup <TaskGroup entered> has already been entered",
+                         brio::RuntimeError);
+    auto child = group.create_task(brio::sleep(1h));
+    CHECK(group.repr() == "<TaskGroup tasks=1 entered>");
+    CHECK(has(child.repr(), " cb=[TaskGroup._on_task_done()] "));
+    child.cancel();
+    const std::exception_ptr error = co_await group.leave(nullptr);
+    CHECK(!error);
+    CHECK_THROWS_WITH_AS(group.create_task(brio::sleep(0s)),
+                         "TaskGroup <TaskGroup entered> is finished", brio::RuntimeError);
   });
 }
 
@@ -88,7 +165,20 @@ TEST_CASE("tasks are named Task-N by one counter, and may be renamed") {
     CHECK(first.get_name() == "again");
     CHECK(has(second.get_coro(), "as_coro"));
     co_await first;
-    CHECK(std::string(first.get_coro()).empty());
+    CHECK(has(first.get_coro(), "as_coro"));
+    second.cancel();
+    (void)co_await brio::as_outcome(second);
+    CHECK(has(second.get_coro(), "as_coro"));
+    // Cancelled before its first step.
+    auto never = brio::create_task(brio::sleep(0s));
+    never.cancel();
+    (void)co_await brio::as_outcome(never);
+    CHECK(has(never.get_coro(), "as_coro"));
+    // CPython drops the coroutine of an eager task that ends at once.
+    auto eager = brio::get_running_loop().create_task([]() -> Coro<> { co_return; }(),
+                                                      {.eager_start = true});
+    CHECK(eager.done());
+    CHECK(std::string(eager.get_coro()).empty());
   });
 }
 
@@ -109,6 +199,21 @@ TEST_CASE("a stack tells where each coroutine of a task waits, outermost first")
     CHECK(has(printed, "> (most recent call last):\n  File \"" __FILE__ "\", line " +
                            std::to_string(outer_line) + ", in "));
     CHECK(has(printed, "inner_wait"));
+    for (const int limit : {1, 2, 3}) {
+      CAPTURE(limit);
+      const auto newest = task.get_stack({.limit = limit});
+      REQUIRE(newest.size() == std::min<std::size_t>(2, static_cast<std::size_t>(limit)));
+      CHECK(newest.back().line == inner_line);
+    }
+    CHECK(task.get_stack({.limit = 0}).empty());
+    CHECK(task.get_stack({.limit = -1}).empty());
+    const std::string newest =
+        written([&](std::FILE* file) { task.print_stack(file, {.limit = 1}); });
+    CHECK(has(newest, "line " + std::to_string(inner_line) + ", in "));
+    CHECK(!has(newest, "line " + std::to_string(outer_line) + ", in "));
+    CHECK(written([&](std::FILE* file) {
+            task.print_stack(file, {.limit = 0});
+          }).starts_with("No stack for <Task pending name='deep' "));
     gate.set_result();
     co_await task;
     CHECK(task.get_stack().empty());

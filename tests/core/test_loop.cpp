@@ -216,6 +216,40 @@ TEST_CASE("call_exception_handler: the default text, and the handler's context")
   loop->stop();
   loop->run_forever();
   CHECK(seen == 1);
+
+  // A handle's, which reports that are made by hand may name as well; a plain future has none, and
+  // keeps the handle from being asked.
+  const brio::Handle handle = loop->call_soon([] {}, {.context = context});
+  seen = 0;
+  loop->call_exception_handler({.message = "of a handle", .handle = handle});
+  CHECK(seen == 2);
+  loop->call_exception_handler(
+      {.message = "of both", .future = loop->create_future<>(), .handle = handle});
+  CHECK(seen == 0);
+}
+
+TEST_CASE("a done-callback or a posted callback that fails is reported as a handle") {
+  const auto loop = brio::new_event_loop();
+  static const brio::ContextVar<int> var("var", 0);
+  brio::Context context;
+  context.run([] { var.set(3); });
+  Lines reports;
+  loop->set_exception_handler([&](brio::EventLoop&, const brio::ExceptionContext& report) {
+    CHECK(!report.future);
+    CHECK(!report.task);
+    REQUIRE(report.handle);
+    CHECK(!report.handle.cancelled());
+    CHECK(report.handle.get_context().run([] { return var.get(); }) == 3);
+    CHECK(report.message.starts_with("Exception in callback "));
+    reports.push_back(brio::describe(report.exception) + " " + std::to_string(var.get()));
+  });
+  const auto future = loop->create_future<>();
+  future.add_done_callback([] { throw std::runtime_error("done"); }, {.context = context});
+  future.set_result();
+  loop->call_soon_threadsafe([] { throw std::runtime_error("posted"); }, {.context = context});
+  loop->stop();
+  loop->run_forever();
+  CHECK(reports == Lines{"done 3", "posted 3"});
 }
 
 TEST_CASE("a fatal error of the handler does not end a program from within a destructor") {

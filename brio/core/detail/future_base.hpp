@@ -35,6 +35,8 @@ public:
   /// The future has completed: queue what there is to do. Must not run user code.
   virtual void on_done(FutureBase& future) = 0;
   [[nodiscard]] bool linked() const noexcept { return next_ != nullptr; }
+  /// What stands for it in the repr of its future.
+  [[nodiscard]] virtual std::string label() const;
   /// Itself if it is one of add_done_callback's.
   [[nodiscard]] virtual CallbackBase* user_callback() noexcept { return nullptr; }
 
@@ -125,6 +127,11 @@ public:
     if (done() || loop_->debug_) [[unlikely]]
       check_pending();
   }
+  /// In debug mode: throws RuntimeError in a thread other than the running loop's.
+  void check_thread() const {
+    if (loop_->debug_) [[unlikely]]
+      loop_->check_thread();
+  }
   void require_no_task(const char* operation) const {
     if (is_task_) [[unlikely]]
       throw_task(operation);
@@ -137,8 +144,12 @@ protected:
     loop_->unref();
   }
   [[nodiscard]] virtual const char* kind() const noexcept { return "Future"; }
-  /// What repr() tells between the state and the error: a task's name, coroutine and wait.
+  /// What repr() tells between the state and the outcome: a task's name, coroutine and wait.
   [[nodiscard]] virtual std::string repr_details() const;
+  /// The value of a finished one, as repr() shows it.
+  [[nodiscard]] virtual std::string repr_value() const;
+  /// " cb=[…]", nothing when there is no callback.
+  [[nodiscard]] std::string repr_callbacks() const;
   /// Destroys and frees the most derived object. Each class that can be one defines it.
   virtual void destroy() noexcept = 0;
   /// Leaves the pending state: queues the callbacks in order.
@@ -239,7 +250,11 @@ public:
     if (waiting_on_ && scope_shields_ == 0) waiting_on_->cancel_wait({});
   }
 
-  [[nodiscard]] Node* waiting_on() const noexcept { return waiting_on_; }
+  [[nodiscard]] Node* waiting_on() const noexcept { return done() ? nullptr : waiting_on_; }
+  /// The coroutine function's name; "" when an eager first step was all there was of it.
+  [[nodiscard]] const char* coro_name() const noexcept {
+    return done() ? ended_coro_.function_name() : root_ ? root_->where_.function_name() : "";
+  }
   /// Innermost suspended coroutine; null before the first suspension and while running.
   [[nodiscard]] PromiseBase* suspended() const noexcept { return suspended_; }
   [[nodiscard]] PromiseBase* root() const noexcept { return root_; }
@@ -276,6 +291,10 @@ private:
   void enter_scope() noexcept;
   void first_step();
   void finish_step();
+  void end(FutureStatus status, std::source_location coro) {
+    ended_coro_ = coro;
+    finish(status);
+  }
   [[nodiscard]] TaskBase* awaited_task() const noexcept;
   void request_cancel(const SharedText& message);
   void pass_cancel_down(TaskBase* to, const SharedText& message);
@@ -286,7 +305,10 @@ private:
   void drop_name() noexcept;
 
   PromiseBase* suspended_ = nullptr;
-  Node* waiting_on_ = nullptr;
+  union {
+    Node* waiting_on_ = nullptr;       // until it is done
+    std::source_location ended_coro_;  // from then on: what its root coroutine was
+  };
   TaskBase* next_task_ = nullptr;
   TaskBase* previous_task_ = nullptr;
   std::uint64_t name_;  // a number, or a pointer to a string with the low bit set
@@ -431,6 +453,7 @@ public:
   }
   [[nodiscard]] FutureBase* awaited() const noexcept override { return future_; }
   [[nodiscard]] FutureBase* awaiting() const noexcept override { return task_; }
+  [[nodiscard]] std::string label() const override;
 
 protected:
   /// Throws what interrupts the wait, if anything.

@@ -29,6 +29,8 @@ public:
 
   void ready(Node& node) { ready_.push(&node); }
   [[nodiscard]] EventLoop& loop() noexcept;
+  /// Throws RuntimeError in a thread other than the running loop's.
+  void check_thread() const;
 
   ReadyRing ready_;
   TimerHeap timers_;
