@@ -61,14 +61,15 @@ install(EXPORT brioTargets NAMESPACE brio:: DESTINATION ${package_dir})
 install(FILES ${PROJECT_BINARY_DIR}/brioConfig.cmake ${PROJECT_BINARY_DIR}/brioConfigVersion.cmake
         DESTINATION ${package_dir})
 
-# --- pkg-config: brio-<room>.pc ---
+# --- pkg-config: brio-<room>.pc, and brio.pc for all ---
 # The prefix is told from where the file lies, so an installed tree may be moved.
 file(RELATIVE_PATH PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 foreach(room ${rooms})
   brio_room_get(depends ${room} DEPENDS)
   brio_room_get(libraries ${room} LIBRARIES)
   get_target_property(type brio_${room} TYPE)
-  set(PC_ROOM ${room})
+  set(PC_NAME brio-${room})
+  set(PC_WHAT "room ${room}")
   set(PC_REQUIRES "")
   set(PC_REQUIRES_PRIVATE "")
   set(PC_LIBS "")
@@ -104,6 +105,16 @@ foreach(room ${rooms})
   install(FILES ${PROJECT_BINARY_DIR}/pkgconfig/brio-${room}.pc
           DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()
+set(PC_NAME brio)
+set(PC_WHAT "all rooms")
+list(TRANSFORM rooms REPLACE "(.+)" "brio-\\1 = ${PROJECT_VERSION}" OUTPUT_VARIABLE PC_REQUIRES)
+list(JOIN PC_REQUIRES ", " PC_REQUIRES)
+set(PC_REQUIRES_PRIVATE "")
+set(PC_LIBS "")
+set(PC_CFLAGS "")
+configure_file(${PROJECT_SOURCE_DIR}/cmake/brio.pc.in ${PROJECT_BINARY_DIR}/pkgconfig/brio.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/pkgconfig/brio.pc
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 # --- the command and what stands beside it ---
 if(TARGET brio_cli)

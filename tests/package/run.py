@@ -39,6 +39,19 @@ def check_find_package(options, prefix):
     return build / "consumer"
 
 
+def check_missing_component(options, prefix):
+    source = options.work / "missing"
+    source.mkdir(exist_ok=True)
+    (source / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.25)\nproject(missing NONE)\n"
+        "find_package(brio REQUIRED COMPONENTS core nope OPTIONAL_COMPONENTS perhaps)\n")
+    asked = subprocess.run([str(options.cmake), "-S", str(source), "-B", str(source / "build"),
+                            f"-DCMAKE_PREFIX_PATH={prefix}"], capture_output=True, text=True)
+    said = " ".join(asked.stderr.split())
+    if asked.returncode == 0 or "no such component of brio: nope (installed are:" not in said:
+        sys.exit(f"find_package with a component that does not exist said:\n{asked.stderr}")
+
+
 def check_pkg_config(options, prefix, libdir):
     if not shutil.which("pkg-config"):
         print("SKIPPED: pkg-config is not installed")
@@ -51,8 +64,13 @@ def check_pkg_config(options, prefix, libdir):
     for standard in ("c++20", "c++23"):
         run(options.compiler, f"-std={standard}", *mine, CONSUMER / "main.cpp", "-o", program, *flags)
         print(run(program, env={**os.environ, "LD_LIBRARY_PATH": str(libdir)}), end="")
-    for file in sorted((libdir / "pkgconfig").glob("brio-*.pc")):
+    for file in sorted((libdir / "pkgconfig").glob("brio*.pc")):
         run("pkg-config", "--print-errors", "--exists", file.stem, env=environment)
+    everything = run("pkg-config", "--cflags", "--libs", "brio", env=environment).split()
+    for word in flags + [f"-l{lib.stem[3:]}" for lib in libdir.glob("libbrio-*.[as]*")
+                         if lib.suffix in (".a", ".so")]:
+        if word not in everything:
+            sys.exit(f"pkg-config's flags of brio lack {word}: {everything}")
 
 
 def check_readme(options, prefix, libdir):
@@ -113,12 +131,13 @@ def main():
     options = arguments.parse_args()
 
     prefix = options.work / "prefix"
-    for leftover in (prefix, options.work / "consumer"):
+    for leftover in (prefix, options.work / "consumer", options.work / "missing"):
         shutil.rmtree(leftover, ignore_errors=True)
     options.work.mkdir(parents=True, exist_ok=True)
     run(options.cmake, "--install", options.build, "--prefix", prefix)
     libdir = next(prefix.rglob("brioConfig.cmake")).parent.parent.parent
     program = check_find_package(options, prefix)
+    check_missing_component(options, prefix)
     check_pkg_config(options, prefix, libdir)
     check_readme(options, prefix, libdir)
     if options.kind == "shared":
