@@ -105,3 +105,16 @@ COMPILE = {
     "lean": ("only the headers that hello-world needs", 0.5),
 }
 COMPILE_BASE = "asio"
+
+# Echo over TCP on the loopback: what a request costs the server, for so many connections.
+ECHO_SIZE = 64
+ECHO_CONNECTIONS = [1, 64, 1000]
+ECHO_ROUNDS = 7
+# name: (program, arguments, BRIO_LOOP, budget as a ratio to the limit)
+ECHO_SERVERS = {
+    "limit": ("echo_limit", [], "", None),
+    "callbacks, epoll": ("echo_brio", ["callbacks"], "epoll", 1.02),
+    "callbacks, io_uring": ("echo_brio", ["callbacks"], "io_uring", 1.02),
+    "streams, epoll": ("echo_brio", ["streams"], "epoll", 1.04),
+    "streams, io_uring": ("echo_brio", ["streams"], "io_uring", 1.04),
+}

@@ -149,7 +149,21 @@ def counts(result):
     return table
 
 
-SUITES = {"micro": micro, "memory": memory, "compile": compile, "counts": counts}
+def echo(result):
+    table = Table("connections", "server", "ns per request", "÷ limit", "budget")
+    for connections, times in result["connections"].items():
+        base = times[LIMIT]
+        table.add(connections, "the limit: a plain epoll loop", number(statistics.median(base)), "", "")
+        for name, (_, _, _, budget) in catalogue.ECHO_SERVERS.items():
+            if name == LIMIT or name not in times:
+                continue
+            three = ratios(times[name], base)
+            table.add("", f"brio, {name}", number(statistics.median(times[name])), spread(three),
+                      verdict(three[1], budget))
+    return table
+
+
+SUITES = {"micro": micro, "memory": memory, "compile": compile, "echo": echo, "counts": counts}
 
 INTRODUCTION = """\
 <!-- Made by bench/report.py of bench/results/*.json. Change those, not this. -->
@@ -211,6 +225,7 @@ TITLES = {
     "counts": "Instructions per operation",
     "memory": "Memory",
     "compile": "Compile time",
+    "echo": "Echo",
 }
 EXPLAINED = {
     "micro": """\
@@ -223,6 +238,10 @@ leave out what waits for memory.""",
     "memory": "For each of 100,000 tasks that sleep.",
     "compile": """\
 CPU time of compiling one file, without a compiler cache. The limit has its loop in the file.""",
+    "echo": """\
+64 bytes to a server and back over TCP on the loopback; each connection asks again when it has its
+answer. What counts is the CPU time of the server, of which more than nine tenths are the kernel's.
+Server and load have a core each; `bench/echo/`.""",
 }
 
 

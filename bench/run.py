@@ -7,11 +7,12 @@
 Every round runs each program once, each time as a new process on a core of its own, in an order
 that turns around from round to round; a ratio is made of neighbours in one round. A complete run
 writes bench/results/*.json and docs/benchmarks.md; one with --job or --peers only prints. Jobs are
-those of catalogue.py, "sleeping_task" and "hello_world"; a pattern is a shell's (timer_*).
+those of catalogue.py, "sleeping_task", "hello_world" and "echo"; a pattern is a shell's (timer_*).
 --count counts instructions with valgrind's callgrind instead of taking times.
 """
 
 import argparse
+import contextlib
 import datetime
 import fnmatch
 import json
@@ -48,6 +49,12 @@ class Machine:
 
     def _place(self, cores):
         os.sched_setaffinity(0, self.cores[-cores:])
+        if self.fifo:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+
+    def place_at(self, index):
+        """On the core of that number."""
+        os.sched_setaffinity(0, [self.cores[index]])
         if self.fifo:
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
 
@@ -235,6 +242,45 @@ class Run:
         progress("")
         return dict(self.header(rounds=COMPILE_ROUNDS), unit="seconds of CPU time", sources=times)
 
+    def echo(self):
+        """CPU time of a server for each request; server and load have a core each."""
+        if not self.wants("echo"):
+            return None
+        if len(self.machine.cores) < 2:
+            print("echo: skipped, it needs 2 cores")
+            return None
+        jobs = {}
+        for connections in catalogue.ECHO_CONNECTIONS:
+            times = {name: [] for name in catalogue.ECHO_SERVERS}
+            for number, order in interleaved(list(times), catalogue.ECHO_ROUNDS):
+                for name in order:
+                    progress(f"echo {connections} {number + 1}/{catalogue.ECHO_ROUNDS}: {name}")
+                    times[name].append(self.echo_once(name, connections))
+            jobs[str(connections)] = times
+        progress("")
+        return dict(self.header(rounds=catalogue.ECHO_ROUNDS, size=catalogue.ECHO_SIZE),
+                    unit="ns of the server's CPU time per request", connections=jobs)
+
+    def echo_once(self, name, connections):
+        program, arguments, engine, _ = catalogue.ECHO_SERVERS[name]
+        server = subprocess.Popen(
+            [self.build / "bench" / program, *arguments], stdout=subprocess.PIPE, text=True,
+            env=dict(os.environ, BRIO_LOOP=engine, BRIO_DEBUG="0"),
+            preexec_fn=lambda: self.machine.place_at(0))
+        with server, contextlib.ExitStack() as ending:
+            ending.callback(server.kill)
+            port = int(server.stdout.readline())
+            load = subprocess.Popen(
+                [self.build / "bench" / "echo_load", str(port), str(connections),
+                 str(catalogue.ECHO_SIZE), "0.8", str(server.pid)],
+                preexec_fn=lambda: self.machine.place_at(1), text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            said = load.stdout.readline()
+            server.kill()
+            load.communicate()
+        result = json.loads(said)
+        return round(result["cpu_ns"] / result["requests"], 1)
+
     def counts(self):
         """Instructions per operation, without start and end: what two more batches add."""
         if not shutil.which("valgrind"):
@@ -290,7 +336,7 @@ def main():
     run = Run(options)
     for name, why in run.skipped.items():
         print(f"{name}: skipped, {why}")
-    suites = ["counts"] if options.count else ["micro", "memory", "compile"]
+    suites = ["counts"] if options.count else ["micro", "memory", "compile", "echo"]
     results = {}
     for suite in suites:
         result = getattr(run, suite)()

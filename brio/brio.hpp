@@ -4,8 +4,8 @@
 //     brio::Coro<> hello() { co_await brio::sleep(1s); std::puts("hello"); }
 //     int main() { brio::run(hello()); }
 //
-// It stays light: `make bench` holds its compile time against its bound. TLS, subprocesses, HTTP and
-// the rest have headers of their own. To link: brio::net, which brings the rooms beneath it.
+// It stays light: `make bench` holds its compile time against its bound. TLS, subprocesses, HTTP
+// and the rest have headers of their own. To link: brio::net, which brings the rooms beneath it.
 #pragma once
 
 #include <brio/core/async_generator.hpp>

@@ -30,6 +30,13 @@ struct DoneAndNotDone {
   std::vector<F> not_done;
 };
 
+/// Keyword arguments of as_completed.
+struct AsCompletedOptions {
+  /// After this long, counted from the call, the step that would wait throws TimeoutError; null:
+  /// never.
+  std::optional<Duration> timeout = std::nullopt;
+};
+
 }  // namespace brio::concurrent
 
 namespace brio::detail {
@@ -118,19 +125,19 @@ private:
 };
 
 /// Gives each future once, as it completes or is cancelled; first those that are done already
-/// (concurrent.futures.as_completed). `timeout` counts from this call; when it has passed, the step
-/// that would wait throws TimeoutError. Leaving the loop early is fine.
+/// (concurrent.futures.as_completed). Leaving the loop early is fine.
 ///
 ///     for (auto future : concurrent::as_completed(futures)) use(future.result());
 template <std::ranges::input_range R>
   requires std::derived_from<std::ranges::range_value_t<R>, AnyFuture>
-auto as_completed(R&& futures, std::optional<Duration> timeout = std::nullopt)
+auto as_completed(R&& futures, AsCompletedOptions options = {})
     -> AsCompleted<std::ranges::range_value_t<R>> {
   using F = std::ranges::range_value_t<R>;
   detail::SharedStates states;
   for (const F& future : futures) states.push_back(future.state());
   detail::remove_repeated(states);
-  return AsCompleted<F>(std::make_unique<detail::CompletionQueue>(std::move(states), timeout));
+  return AsCompleted<F>(
+      std::make_unique<detail::CompletionQueue>(std::move(states), options.timeout));
 }
 
 }  // namespace brio::concurrent

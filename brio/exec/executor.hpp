@@ -88,7 +88,8 @@ public:
     using R = detail::job_result_t<F, detail::range_reference_t<Rs>...>;
     return detail::MapResults<R>(
         [this, function = std::decay_t<F>(std::forward<F>(function)),
-         zip = detail::Zip<Rs...>(std::forward<Rs>(ranges)...)]() mutable -> std::optional<concurrent::Future<R>> {
+         zip = detail::Zip<Rs...>(
+             std::forward<Rs>(ranges)...)]() mutable -> std::optional<concurrent::Future<R>> {
           return zip.next([&](auto&&... elements) {
             return submit(function, std::forward<decltype(elements)>(elements)...);
           });
