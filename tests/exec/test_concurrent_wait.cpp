@@ -106,7 +106,7 @@ TEST_CASE("as_completed: finished ones first, then in order of completion") {
 TEST_CASE("as_completed: timeout, and what is there comes first") {
   auto futures = pending(3);
   futures[1].set_result(1);
-  auto completed = concurrent::as_completed(futures, 0ms);
+  auto completed = concurrent::as_completed(futures, {.timeout = 0ms});
   auto at = completed.begin();
   CHECK((*at).result() == 1);
   CHECK_THROWS_WITH_AS(++at, "2 (of 3) futures unfinished", brio::TimeoutError);
