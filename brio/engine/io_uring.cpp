@@ -90,6 +90,12 @@ public:
     const UringDescriptor* const descriptor = find(fd);
     return descriptor != nullptr && descriptor->purpose != Purpose::plain;
   }
+  // Is an adopted stream in bulk, and nothing of it on the way any more?
+  [[nodiscard]] bool reads_directly(int fd) const noexcept {
+    const UringDescriptor& descriptor = descriptors_[static_cast<std::size_t>(fd)];
+    return descriptor.bulk && !descriptor.flowing;
+  }
+  void has_read_directly(int fd, std::size_t count);
   [[nodiscard]] bool watching() const noexcept { return watched_ > 0 || !changed_.empty(); }
   [[nodiscard]] int descriptor() noexcept;
   [[nodiscard]] Counts counts() const noexcept {
@@ -127,6 +133,7 @@ private:
   void received(int fd, UringDescriptor& descriptor, const Completion& completion);
   void report(Sink& sink);
 
+  void go_on(int fd, UringDescriptor& descriptor);
   void put_aside(UringDescriptor& descriptor);
   std::size_t copy_out(UringDescriptor& descriptor, char* to, std::size_t capacity) noexcept;
   void drop(UringDescriptor& descriptor) noexcept;
@@ -261,17 +268,19 @@ void UringEngine::Impl::tell_kernel() {
 }
 
 void UringEngine::Impl::update(int fd, UringDescriptor& descriptor) {
-  const bool flows = descriptor.purpose != Purpose::plain;
+  const bool flows = descriptor.reads_ahead();
   if (flows && descriptor.wants(Interest::read)) {
-    if (!descriptor.flowing && !descriptor.ended && !descriptor.has_error)
-      begin_flow(fd, descriptor);
+    // Not before all that has come is taken: the reader sets the pace.
+    if (!descriptor.flowing && !descriptor.holding()) begin_flow(fd, descriptor);
   } else if (descriptor.flowing && !descriptor.ebbing) {
     ring_.prepare_cancel(flow_of(fd, descriptor));
     descriptor.ebbing = true;
   }
 
-  const Interest polled = flows ? without_read(descriptor.wanted) : descriptor.wanted;
-  const bool another_file = std::exchange(descriptor.dropped, false) && !flows;
+  const bool ahead = flows || descriptor.flowing;
+  const Interest polled = ahead ? without_read(descriptor.wanted) : descriptor.wanted;
+  const bool another_file =
+      std::exchange(descriptor.dropped, false) && descriptor.purpose == Purpose::plain;
   if (descriptor.polled == polled && !(another_file && polled != Interest::none)) return;
   if (descriptor.polled != Interest::none) {
     ring_.prepare_cancel(poll_of(fd, descriptor));
@@ -410,6 +419,12 @@ void UringEngine::Impl::received(int fd, UringDescriptor& descriptor,
     else
       buffers_->link(descriptor.last_buffer, buffer);
     descriptor.last_buffer = buffer;
+    descriptor.burst += static_cast<std::uint32_t>(completion.result);
+    if (descriptor.burst > UringDescriptor::bulk_bytes && !descriptor.bulk) {
+      descriptor.bulk = true;
+      descriptor.small_reads = 0;
+      note_change(fd, descriptor);
+    }
     if (!descriptor.wants(Interest::read)) put_aside(descriptor);
   }
   note_ready(fd, descriptor, Interest::read);
@@ -421,10 +436,10 @@ void UringEngine::Impl::report(Sink& sink) {
     const int fd = listed_[i];
     UringDescriptor& descriptor = descriptors_[static_cast<std::size_t>(fd)];
     Interest ready = std::exchange(descriptor.ready, Interest::none);
-    if (descriptor.purpose != Purpose::plain) {
-      ready = without_read(ready);
-      if (descriptor.holding()) ready = ready | Interest::read;
-    }
+    descriptor.burst = 0;
+    if (descriptor.reads_ahead()) ready = without_read(ready);
+    if (descriptor.purpose != Purpose::plain && descriptor.holding())
+      ready = ready | Interest::read;
     // What is not taken until the next poll is reported again.
     descriptor.listed = descriptor.purpose != Purpose::plain && descriptor.holding();
     if (descriptor.listed) listed_[kept++] = fd;
@@ -435,6 +450,20 @@ void UringEngine::Impl::report(Sink& sink) {
 }
 
 // ---- taking what has come
+
+// All that had come is taken: if the flow has ended meanwhile, it may begin again.
+void UringEngine::Impl::go_on(int fd, UringDescriptor& descriptor) {
+  if (!descriptor.flowing && !descriptor.holding()) note_change(fd, descriptor);
+}
+
+void UringEngine::Impl::has_read_directly(int fd, std::size_t count) {
+  UringDescriptor& descriptor = descriptors_[static_cast<std::size_t>(fd)];
+  const bool little = count < options_.buffer_size;
+  descriptor.small_reads = little ? static_cast<std::uint8_t>(descriptor.small_reads + 1) : 0;
+  if (descriptor.small_reads < UringDescriptor::calm_after) return;
+  descriptor.bulk = false;
+  note_change(fd, descriptor);
+}
 
 void UringEngine::Impl::put_aside(UringDescriptor& descriptor) {
   if (descriptor.first_buffer == UringDescriptor::no_buffer) return;
@@ -491,11 +520,15 @@ Transfer UringEngine::Impl::receive(int fd, std::span<char> scratch) noexcept {
       descriptor.first_at = 0;
       descriptor.first_buffer = UringDescriptor::no_buffer;
       buffers_->give_back(first);
+      go_on(fd, descriptor);
     }
     return {.data = filled.data(), .count = count};
   }
-  if (aside || first != UringDescriptor::no_buffer)
-    return {.data = scratch.data(), .count = copy_out(descriptor, scratch.data(), scratch.size())};
+  if (aside || first != UringDescriptor::no_buffer) {
+    const std::size_t count = copy_out(descriptor, scratch.data(), scratch.size());
+    go_on(fd, descriptor);
+    return {.data = scratch.data(), .count = count};
+  }
   if (std::exchange(descriptor.has_error, false)) return {.error = descriptor.error};
   if (descriptor.ended) return {};
   return {.error = EAGAIN};
@@ -508,13 +541,14 @@ int UringEngine::Impl::accept(int fd, sockaddr* peer, unsigned* length) noexcept
     if (!aside->has_connections()) {
       aside->connections.clear();
       aside->connections_at = 0;
+      go_on(fd, descriptor);
     }
     // A peer that has gone already has no name any more; the first read will say so.
     if (::getpeername(accepted, peer, length) < 0) *length = 0;
     return accepted;
   }
   if (!std::exchange(descriptor.has_error, false)) return -EAGAIN;
-  note_change(fd, descriptor);  // accepting goes on
+  go_on(fd, descriptor);
   return -descriptor.error;
 }
 
@@ -574,7 +608,12 @@ void UringEngine::watch(int fd, Interest interest) { impl_->watch(fd, interest);
 void UringEngine::adopt(int fd, Purpose purpose) { impl_->adopt(fd, purpose); }
 void UringEngine::forget(int fd) noexcept { impl_->forget(fd); }
 Transfer UringEngine::receive(int fd, std::span<char> scratch) noexcept {
-  return impl_->adopted(fd) ? impl_->receive(fd, scratch) : Engine::receive(fd, scratch);
+  if (!impl_->adopted(fd)) return Engine::receive(fd, scratch);
+  const Transfer ahead = impl_->receive(fd, scratch);
+  if (ahead.error != EAGAIN || !impl_->reads_directly(fd)) return ahead;
+  const Transfer direct = Engine::receive(fd, scratch);
+  impl_->has_read_directly(fd, direct.count);
+  return direct;
 }
 int UringEngine::accept(int fd, sockaddr* peer, unsigned* length) noexcept {
   return impl_->adopted(fd) ? impl_->accept(fd, peer, length) : Engine::accept(fd, peer, length);

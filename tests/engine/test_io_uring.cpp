@@ -101,6 +101,55 @@ TEST_CASE("io_uring: a stream nobody reads holds no buffer") {
   CHECK(take_all(engine, a, numbers(30).size()) == numbers(30));
 }
 
+TEST_CASE("io_uring: a stream in bulk is read no further than its reader goes") {
+  if (missing()) return;
+  UringEngine engine;
+  auto [a, b] = stream_pair();
+  const int large = 8 << 20;
+  (void)::setsockopt(b, SOL_SOCKET, SO_SNDBUFFORCE, &large, sizeof large);
+  engine.adopt(a, Purpose::stream);
+  engine.watch(a, Interest::read);
+  (void)poll(engine);
+  const std::string text = numbers(40 << 20);
+  std::size_t sent = 0;
+  std::size_t most_ahead = 0;
+  std::string got;
+  const auto pump = [&] {
+    while (sent < text.size()) {
+      const ssize_t count =
+          ::send(b, text.data() + sent, text.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (count <= 0) break;
+      sent += static_cast<std::size_t>(count);
+    }
+  };
+  // A reader that pauses after each read, as a stream with a full buffer does.
+  while (got.size() < text.size()) {
+    pump();
+    (void)wait_for_events(engine);
+    const std::string piece = take(engine, a);
+    if (piece != "(nothing)") got += piece;
+    engine.watch(a, Interest::none);
+    pump();
+    (void)poll(engine);
+    most_ahead = std::max(most_ahead, sent - got.size());
+    engine.watch(a, Interest::read);
+  }
+  CHECK(got == text);
+  // What is neither read nor in the socket's own buffer is what the engine has taken ahead.
+  CHECK(most_ahead < (32 << 20));
+  // When it is calm again, messages come by themselves again.
+  const auto ping = [&] {
+    put(b, "ping");
+    (void)wait_for_events(engine);
+    CHECK(take(engine, a) == "ping");
+  };
+  for (int i = 0; i < 20; ++i) ping();
+  (void)poll(engine);
+  const std::size_t submitted = engine.counts().submitted;
+  for (int i = 0; i < 10; ++i) ping();
+  CHECK(engine.counts().submitted == submitted);
+}
+
 TEST_CASE("io_uring: nothing stays under way for descriptors that are not wanted") {
   if (missing()) return;
   UringEngine engine;

@@ -39,6 +39,13 @@ struct UringDescriptor {
   std::uint32_t first_at = 0;  // how much of the first was taken already
   std::int32_t error = 0;      // what ended the flow, for the next receive() or accept()
   std::unique_ptr<KeptAside> aside;
+  // A stream that brought more than this in one poll is in bulk: the kernel would fill buffer after
+  // buffer before anybody could say stop. It is polled and read directly, as much as the reader has
+  // room for, until so many reads in a row have brought little.
+  static constexpr std::size_t bulk_bytes = 64 * 1024;
+  static constexpr std::uint8_t calm_after = 16;
+  std::uint32_t burst = 0;       // bytes of the present poll
+  std::uint8_t small_reads = 0;  // in a row, while in bulk
 
   Purpose purpose = Purpose::plain;
   Interest wanted = Interest::none;
@@ -51,10 +58,13 @@ struct UringDescriptor {
   bool ebbing = false;     // and its cancellation
   bool ended = false;      // the peer's end has come, or an error after which nothing does
   bool has_error = false;  // `error` was not taken yet
+  bool bulk = false;
 
   [[nodiscard]] bool wants(Interest interest) const noexcept {
     return (wanted & interest) != Interest::none;
   }
+  // Does the kernel read or accept ahead, or would it if that were of interest?
+  [[nodiscard]] bool reads_ahead() const noexcept { return purpose != Purpose::plain && !bulk; }
   // Is there something that receive() or accept() would give?
   [[nodiscard]] bool holding() const noexcept {
     return first_buffer != no_buffer || has_error || ended ||
