@@ -1,8 +1,7 @@
 #include <brio/engine/io_uring.hpp>
 
 #include <brio/core/exceptions.hpp>
-#include <brio/engine/detail/uring_descriptor.hpp>
-#include <brio/engine/detail/uring_ring.hpp>
+#include <brio/engine/detail/uring_engine.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -57,102 +56,10 @@ constexpr Interest without_read(Interest interest) noexcept { return interest & 
 
 }  // namespace
 
-// How a descriptor's requests go:
-//
-//   watch(), adopt()   only note what is wanted, and that it changed
-//   poll()             tells the kernel what changed, waits, and takes in what has completed
-//   the sink           is told of each descriptor that has something, in the order of completion
-//
-// A poll is one-shot and made again after it has fired, which is what level-triggered means. A flow
-// (a multishot receive or accept) goes on until it is cancelled, ends by itself or runs out of
-// buffers; it counts as under way until the kernel's last word on it.
-class UringEngine::Impl {
-public:
-  explicit Impl(const UringOptions& options) : ring_(options.entries), options_(options) {
-    wake_ = ::eventfd(0, EFD_CLOEXEC);
-    if (wake_ < 0) throw_oserror(errno, "eventfd for the event loop");
-  }
-  Impl(const Impl&) = delete;
-  Impl& operator=(const Impl&) = delete;
-  ~Impl() { close(); }
-
-  void watch(int fd, Interest interest);
-  void adopt(int fd, Purpose purpose);
-  void forget(int fd) noexcept;
-  Transfer receive(int fd, std::span<char> scratch) noexcept;
-  int accept(int fd, sockaddr* peer, unsigned* length) noexcept;
-  void poll(Duration timeout, Sink& sink);
-  void wake() noexcept;
-  void rest() noexcept;
-  void close() noexcept;
-
-  [[nodiscard]] bool adopted(int fd) noexcept {
-    const UringDescriptor* const descriptor = find(fd);
-    return descriptor != nullptr && descriptor->purpose != Purpose::plain;
-  }
-  // Is an adopted stream in bulk, and nothing of it on the way any more?
-  [[nodiscard]] bool reads_directly(int fd) const noexcept {
-    const UringDescriptor& descriptor = descriptors_[static_cast<std::size_t>(fd)];
-    return descriptor.bulk && !descriptor.flowing;
-  }
-  void has_read_directly(int fd, std::size_t count);
-  [[nodiscard]] bool watching() const noexcept { return watched_ > 0 || !changed_.empty(); }
-  [[nodiscard]] int descriptor() noexcept;
-  [[nodiscard]] Counts counts() const noexcept {
-    return {.enters = ring_.enters(),
-            .submitted = ring_.submitted(),
-            .out_of_buffers = out_of_buffers_,
-            .in_flight = in_flight_};
-  }
-
-private:
-  [[nodiscard]] UringDescriptor* find(int fd) noexcept {
-    const auto index = static_cast<std::size_t>(fd);
-    return fd >= 0 && index < descriptors_.size() ? &descriptors_[index] : nullptr;
-  }
-  UringDescriptor& at(int fd);
-  [[nodiscard]] bool forked() const noexcept { return fork_depth_ != brio::detail::fork_depth(); }
-  // May this thread make requests?
-  [[nodiscard]] bool usable() const noexcept {
-    return wake_ >= 0 && !forked() && !ring_.in_other_thread();
-  }
-
-  void note_change(int fd, UringDescriptor& descriptor);
-  void note_ready(int fd, UringDescriptor& descriptor, Interest ready);
-  void tell_kernel();
-  void update(int fd, UringDescriptor& descriptor);
-  void begin_flow(int fd, UringDescriptor& descriptor);
-  void arm_wake();
-  void move_to_this_thread();
-  bool make_buffers();
-
-  void take_completions();
-  void completed(const Completion& completion);
-  void poll_completed(const Completion& completion);
-  void flow_completed(const Completion& completion);
-  void received(int fd, UringDescriptor& descriptor, const Completion& completion);
-  void report(Sink& sink);
-
-  void go_on(int fd, UringDescriptor& descriptor);
-  void put_aside(UringDescriptor& descriptor);
-  std::size_t copy_out(UringDescriptor& descriptor, char* to, std::size_t capacity) noexcept;
-  void drop(UringDescriptor& descriptor) noexcept;
-
-  Ring ring_;
-  UringOptions options_;
-  std::unique_ptr<BufferRing> buffers_;
-  bool no_buffers_ = false;  // the kernel refused them: streams are polled like anything else
-  std::vector<UringDescriptor> descriptors_;
-  std::vector<int> changed_;
-  std::vector<int> listed_;
-  std::size_t watched_ = 0;
-  std::size_t in_flight_ = 0;
-  std::size_t out_of_buffers_ = 0;
-  unsigned fork_depth_ = brio::detail::fork_depth();
-  int wake_ = -1;
-  std::uint64_t wake_value_ = 0;  // the kernel reads into it
-  bool wake_armed_ = false;
-};
+UringEngine::Impl::Impl(const UringOptions& options) : ring_(options.entries), options_(options) {
+  wake_ = ::eventfd(0, EFD_CLOEXEC);
+  if (wake_ < 0) throw_oserror(errno, "eventfd for the event loop");
+}
 
 // ---- what is wanted
 
@@ -447,109 +354,6 @@ void UringEngine::Impl::report(Sink& sink) {
     if (ready != Interest::none) sink.descriptor_ready(fd, ready);
   }
   listed_.resize(kept);
-}
-
-// ---- taking what has come
-
-// All that had come is taken: if the flow has ended meanwhile, it may begin again.
-void UringEngine::Impl::go_on(int fd, UringDescriptor& descriptor) {
-  if (!descriptor.flowing && !descriptor.holding()) note_change(fd, descriptor);
-}
-
-void UringEngine::Impl::has_read_directly(int fd, std::size_t count) {
-  UringDescriptor& descriptor = descriptors_[static_cast<std::size_t>(fd)];
-  const bool little = count < options_.buffer_size;
-  descriptor.small_reads = little ? static_cast<std::uint8_t>(descriptor.small_reads + 1) : 0;
-  if (descriptor.small_reads < UringDescriptor::calm_after) return;
-  descriptor.bulk = false;
-  note_change(fd, descriptor);
-}
-
-void UringEngine::Impl::put_aside(UringDescriptor& descriptor) {
-  if (descriptor.first_buffer == UringDescriptor::no_buffer) return;
-  if (!descriptor.aside) descriptor.aside = std::make_unique<KeptAside>();
-  std::string& bytes = descriptor.aside->bytes;
-  while (descriptor.first_buffer != UringDescriptor::no_buffer) {
-    const std::int32_t buffer = descriptor.first_buffer;
-    const std::string_view filled = buffers_->filled(buffer).substr(descriptor.first_at);
-    bytes.append(filled);
-    descriptor.first_at = 0;
-    descriptor.first_buffer = buffers_->next(buffer);
-    buffers_->give_back(buffer);
-  }
-}
-
-std::size_t UringEngine::Impl::copy_out(UringDescriptor& descriptor, char* to,
-                                        std::size_t capacity) noexcept {
-  std::size_t copied = 0;
-  if (descriptor.aside && descriptor.aside->has_bytes()) {
-    KeptAside& aside = *descriptor.aside;
-    copied = aside.bytes.copy(to, capacity, aside.bytes_at);
-    aside.bytes_at += copied;
-    if (!aside.has_bytes()) descriptor.aside = nullptr;
-  }
-  while (copied < capacity && descriptor.first_buffer != UringDescriptor::no_buffer) {
-    const std::int32_t buffer = descriptor.first_buffer;
-    const std::string_view filled = buffers_->filled(buffer).substr(descriptor.first_at);
-    const std::size_t count = filled.copy(to + copied, capacity - copied);
-    copied += count;
-    if (count < filled.size()) {
-      descriptor.first_at += static_cast<std::uint32_t>(count);
-      break;
-    }
-    descriptor.first_at = 0;
-    descriptor.first_buffer = buffers_->next(buffer);
-    buffers_->give_back(buffer);
-  }
-  return copied;
-}
-
-Transfer UringEngine::Impl::receive(int fd, std::span<char> scratch) noexcept {
-  UringDescriptor& descriptor = descriptors_[static_cast<std::size_t>(fd)];
-  const bool aside = descriptor.aside && descriptor.aside->has_bytes();
-  const std::int32_t first = descriptor.first_buffer;
-  if (!aside && first != UringDescriptor::no_buffer &&
-      buffers_->next(first) == UringDescriptor::no_buffer) {
-    // One buffer, as with every small message: lent as it is, and the kernel's again from the next
-    // poll on.
-    const std::string_view filled = buffers_->filled(first).substr(descriptor.first_at);
-    const std::size_t count = std::min(filled.size(), scratch.size());
-    if (count < filled.size()) {
-      descriptor.first_at += static_cast<std::uint32_t>(count);
-    } else {
-      descriptor.first_at = 0;
-      descriptor.first_buffer = UringDescriptor::no_buffer;
-      buffers_->give_back(first);
-      go_on(fd, descriptor);
-    }
-    return {.data = filled.data(), .count = count};
-  }
-  if (aside || first != UringDescriptor::no_buffer) {
-    const std::size_t count = copy_out(descriptor, scratch.data(), scratch.size());
-    go_on(fd, descriptor);
-    return {.data = scratch.data(), .count = count};
-  }
-  if (std::exchange(descriptor.has_error, false)) return {.error = descriptor.error};
-  if (descriptor.ended) return {};
-  return {.error = EAGAIN};
-}
-
-int UringEngine::Impl::accept(int fd, sockaddr* peer, unsigned* length) noexcept {
-  UringDescriptor& descriptor = descriptors_[static_cast<std::size_t>(fd)];
-  if (KeptAside* const aside = descriptor.aside.get(); aside && aside->has_connections()) {
-    const int accepted = aside->connections[aside->connections_at++];
-    if (!aside->has_connections()) {
-      aside->connections.clear();
-      aside->connections_at = 0;
-      go_on(fd, descriptor);
-    }
-    // A peer that has gone already has no name any more; the first read will say so.
-    if (::getpeername(accepted, peer, length) < 0) *length = 0;
-    return accepted;
-  }
-  if (!std::exchange(descriptor.has_error, false)) return -EAGAIN;
-  go_on(fd, descriptor);
-  return -descriptor.error;
 }
 
 // ---- the engine's own life

@@ -62,6 +62,7 @@ public:
     /// Requests that the kernel has not ended yet.
     std::size_t in_flight = 0;
   };
+  /// See Counts.
   [[nodiscard]] Counts counts() const noexcept;
 
 private:

@@ -1,4 +1,4 @@
-// What the io_uring engine knows of one descriptor. Internal to the engine room.
+// Inside brio/engine: what the io_uring engine knows of one descriptor.
 #pragma once
 
 #include <brio/core/engine.hpp>

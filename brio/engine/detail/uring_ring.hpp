@@ -1,4 +1,5 @@
-// liburing as the io_uring engine uses it: requests that name a descriptor, and a ring of buffers.
+// Inside brio/engine: liburing as the io_uring engine uses it, requests that name a descriptor, and
+// a ring of buffers.
 #pragma once
 
 #include <brio/core/config.hpp>
