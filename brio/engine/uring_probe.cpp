@@ -5,9 +5,9 @@
 #include <brio/engine/detail/uring_ring.hpp>
 
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <sys/utsname.h>
+#include <system_error>
 
 namespace brio::engine {
 
@@ -25,7 +25,7 @@ std::string reason(int error) {
     case EPERM:
     case EACCES: return "it is forbidden here (kernel.io_uring_disabled, or a seccomp filter)";
     case ENOMEM: return "not enough locked memory is allowed (ulimit -l)";
-    default: return std::strerror(error);
+    default: return std::generic_category().message(error);
   }
 }
 

@@ -93,9 +93,9 @@ Coro<subprocess::Process> create(Command command, SubprocessOptions options) {
   for (Stdio* stream : {&options.stdin, &options.stdout, &options.stderr}) {
     if (stream->kind() == Stdio::Kind::by_default) *stream = INHERIT;
   }
-  const auto protocol = std::make_shared<SubprocessStreamProtocol>(options.limit);
-  auto made = co_await start_subprocess([&protocol] { return protocol; }, std::move(command),
-                                        std::move(options));
+  auto protocol = std::make_shared<SubprocessStreamProtocol>(options.limit);
+  const auto factory = [&protocol] { return protocol; };
+  auto made = co_await start_subprocess(factory, std::move(command), std::move(options));
   auto state = std::make_shared<ProcessState>();
   state->transport = std::static_pointer_cast<ProcessTransport>(std::move(made.first));
   state->input = protocol->input;

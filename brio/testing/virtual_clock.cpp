@@ -1,5 +1,7 @@
 #include <brio/testing/virtual_clock.hpp>
 
+#include <brio/core/policy.hpp>
+
 #include <dirent.h>
 
 #include <utility>
@@ -50,7 +52,7 @@ std::string with_tasks(std::string text) {
 
 VirtualClockEngine::VirtualClockEngine(VirtualClockOptions options, std::unique_ptr<Engine> inner)
     : options_(options),
-      inner_(inner ? std::move(inner) : detail::make_default_engine()),
+      inner_(inner ? std::move(inner) : get_event_loop_policy()->new_engine()),
       time_(std::make_shared<VirtualTime>(VirtualTime{options.start})),
       limit_(options.time_limit ? detail::after(options.start, *options.time_limit)
                                 : TimePoint::max()) {}
@@ -94,8 +96,11 @@ void VirtualClockEngine::poll(Duration timeout, Sink& sink) {
     jump(timeout);
     return;
   }
-  if (alone() && !inner_->watching())
+  if (alone() && !inner_->watching()) {
+    // A thread may have had its last word since we looked, and be gone: alone() is asked first.
+    if (wait_really(Duration::zero(), sink)) return;
     throw HangError(with_tasks("nothing is ready and there is no timer: the test would hang"));
+  }
   if (!wait_really(options_.patience, sink))
     throw HangError(with_tasks(
         "nothing is ready and there is no timer, and neither a descriptor nor a thread has "
