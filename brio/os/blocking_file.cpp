@@ -1,6 +1,7 @@
 #include <brio/os/blocking_file.hpp>
 
 #include <brio/core/logging.hpp>
+#include <brio/net/sigpipe.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -224,6 +225,8 @@ void BlockingFile::drop_unread() {
 }
 
 void BlockingFile::write_all(std::string_view data, std::size_t& written) {
+  std::optional<net::detail::SigpipeGuard> guard;
+  if (!seekable) guard.emplace();
   while (written < data.size()) {
     const ssize_t count =
         ::write(fileno(), data.data() + written, std::min(data.size() - written, largest_step));
@@ -232,6 +235,7 @@ void BlockingFile::write_all(std::string_view data, std::size_t& written) {
     } else if (errno == EAGAIN) {
       wait_until(fileno(), POLLOUT);
     } else if (errno != EINTR) {
+      if (errno == EPIPE && guard) guard->broken();
       fail(errno, "write");
     }
   }

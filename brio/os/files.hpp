@@ -87,9 +87,9 @@ constexpr std::optional<std::size_t> count_of(N n) noexcept {
 /// Cancellation: an operation that has not begun is not done. One that a thread has begun cannot
 /// be stopped: the await ends when the thread is done, with CancelledError, or with the error that
 /// the operation met. What a cancelled read has read stays for the next one, and the position is
-/// as if it had not been; a cancelled write that had begun has been done. A thread that waits for
-/// a FIFO's, terminal's or device's other side waits as long as that takes, cancelled or not: use
-/// connect_read_pipe and connect_write_pipe for those.
+/// as if it had not been; a cancelled write or seek that had begun has been done. A thread that
+/// waits for a FIFO's, terminal's or device's other side waits as long as that takes, cancelled or
+/// not: use connect_read_pipe and connect_write_pipe for those.
 ///
 /// Close it. One that is destroyed open writes its buffer and closes in a thread, reports an error
 /// of that to the log, and warns in debug mode.
