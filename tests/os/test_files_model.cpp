@@ -125,6 +125,10 @@ TEST_CASE("files: from every place to every place") {
           co_await file.seek(0, SEEK_END);
           co_await file.seek(static_cast<std::int64_t>(from));
           same(co_await file.read(1), text.substr(from, 1));
+          // One that fails changes nothing.
+          const std::string error = co_await error_of(file.seek(-20, SEEK_CUR));
+          CHECK(error.ends_with("failed: Invalid argument"));
+          same(co_await file.tell(), static_cast<std::int64_t>(from) + 1);
           const auto target = static_cast<std::int64_t>(to);
           const std::int64_t here = static_cast<std::int64_t>(from) + 1;
           same(
