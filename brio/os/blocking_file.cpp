@@ -172,20 +172,29 @@ void BlockingFile::check_max() const {
   }
 }
 
+// How much is worth being asked for at once: one byte more than there seems to be, so that the end
+// is met without growing once more.
+std::size_t BlockingFile::likely() const {
+  struct stat status{};
+  if (seekable && ::fstat(fileno(), &status) == 0) {
+    const std::int64_t left = status.st_size - ::lseek(fileno(), 0, SEEK_CUR);
+    if (left > 0) return std::max(options.buffer_size, static_cast<std::size_t>(left) + 1);
+  }
+  return options.buffer_size;
+}
+
 std::string BlockingFile::read(std::optional<std::size_t> size) {
   flush();
   if (size) {
-    while (unread() < *size && read_more(std::max(*size - unread(), options.buffer_size))) {
+    if (unread() >= *size) return take(*size);
+    // A count may be a bound and no wish: memory is taken for what is there.
+    const std::size_t most = std::max(likely(), usual_step);
+    while (unread() < *size &&
+           read_more(std::max(std::min(*size - unread(), most), options.buffer_size))) {
     }
     return take(std::min(*size, unread()));
   }
-  // One byte more than there seems to be, so that the end is met without growing once more.
-  struct stat status{};
-  std::size_t guess = options.buffer_size;
-  if (seekable && ::fstat(fileno(), &status) == 0) {
-    const std::int64_t left = status.st_size - ::lseek(fileno(), 0, SEEK_CUR);
-    if (left > 0) guess = std::max(guess, static_cast<std::size_t>(left) + 1);
-  }
+  std::size_t guess = likely();
   if (options.max_read) guess = std::min(guess, std::max(*options.max_read, std::size_t{1024}) + 1);
   check_max();
   while (read_more(guess)) {

@@ -88,6 +88,7 @@ public:
 
 private:
   [[nodiscard]] std::size_t unread() const noexcept { return in_.size() - in_pos_; }
+  [[nodiscard]] std::size_t likely() const;
   bool read_more(std::size_t size);
   void drop_unread();
   void write_all(std::string_view data, std::size_t& written);

@@ -333,6 +333,9 @@ TEST_CASE("files: larger than any buffer") {
       co_await file.seek(7);
       const std::string rest = co_await file.read();
       CHECK((rest == text.substr(7)));
+      co_await file.seek(0);
+      const std::string bounded = co_await file.read(std::size_t{1} << 50);
+      CHECK((bounded == text));
       co_await file.close();
     }
     const File copy = co_await brio::open(folder / "copy", "w", {.buffer_size = 1000});
