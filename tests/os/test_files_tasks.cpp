@@ -8,8 +8,11 @@
 #include <brio/exec/run_in_executor.hpp>
 #include <brio/testing/injection.hpp>
 
+#include <algorithm>
+#include <csignal>
 #include <future>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <thread>
 
 using namespace brio::tests;
@@ -46,6 +49,30 @@ public:
 private:
   std::promise<void> gate_;
   brio::Future<> job_;
+};
+
+// RLIMIT_FSIZE: the disk is full for files of that size.
+class FileSizeLimit {
+public:
+  explicit FileSizeLimit(rlim_t size) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    handler_ = ::signal(SIGXFSZ, SIG_IGN);
+    set(size);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    ::signal(SIGXFSZ, handler_);
+  }
+  void set(rlim_t size) const {
+    const rlimit limit{size, before_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  }
+
+private:
+  rlimit before_{};
+  sighandler_t handler_ = SIG_DFL;
 };
 
 }  // namespace
@@ -408,6 +435,30 @@ TEST_CASE("files: FIFOs are opened when both ends are, cancelled or not") {
     other.close();
     opening = {};
     CHECK(open_descriptors() == before);
+  });
+}
+
+TEST_CASE("files: what is written in part is written on from there") {
+  const NothingLeft nothing_left;
+  const Folder folder;
+  const FileSizeLimit limit(10);
+  brio::run([&]() -> Coro<> {
+    const std::string path = folder / "file";
+    const std::string large = "OSError: write '" + path + "' failed: File too large";
+    const File file = co_await brio::open(path, "w", {.buffer_size = 16});
+    co_await file.write("0123456789abcdef");
+    same(co_await error_of(file.flush()), large);
+    CHECK(on_disk(path) == "0123456789");
+    same(co_await file.tell(), 16);
+    same(co_await error_of(file.write("ghijklmnopq")), large);  // nothing of it is taken
+    same(co_await file.tell(), 16);
+    limit.set(1000);
+    co_await file.close();
+    CHECK(on_disk(path) == "0123456789abcdef");
+    limit.set(10);
+    same(co_await error_of(brio::write_file(path, "something longer", {.atomic = true})), large);
+    CHECK(on_disk(path) == "0123456789abcdef");
+    CHECK(folder.names() == std::vector<std::string>{"file"});
   });
 }
 
