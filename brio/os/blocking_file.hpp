@@ -1,0 +1,110 @@
+// Inside brio/os: a file with its buffer, by blocking system calls. What files.cpp runs in a
+// thread.
+//
+// One thread at a time uses it. The calls marked "no wait" touch memory, or do an lseek, which no
+// disk is asked for; they are fit for the loop's thread.
+#pragma once
+
+#include <brio/os/files.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace brio::os::detail {
+
+/// A mode such as "rb+", taken apart.
+struct FileMode {
+  /// Throws ValueError, with the texts of Python's open.
+  static FileMode parse(const std::string& mode);
+  /// For open(2), O_CLOEXEC included.
+  [[nodiscard]] int flags() const noexcept;
+  /// As Python's FileIO.mode.
+  [[nodiscard]] std::string str() const;
+
+  char kind = 'r';
+  bool readable = false;
+  bool writable = false;
+};
+
+/// Reads: `in_` ends where the descriptor's position is, and what is unread begins at `in_pos_`.
+/// Writes: `out_` is what has not been written. One of the two is empty at any time.
+class BlockingFile {
+public:
+  /// Takes over `descriptor`. Throws IsADirectoryError, UnsupportedOperation for "+" without seek.
+  BlockingFile(Descriptor descriptor, FileMode mode, std::string name, OpenOptions options);
+  BlockingFile(const BlockingFile&) = delete;
+  BlockingFile& operator=(const BlockingFile&) = delete;
+  /// Closes what is open; an error goes to the log.
+  ~BlockingFile();
+
+  /// open(2) and the constructor.
+  static std::shared_ptr<BlockingFile> open(const std::string& path, FileMode mode,
+                                            OpenOptions options);
+
+  const FileMode mode;
+  const std::string name;
+  const OpenOptions options;
+  const bool seekable;
+
+  [[nodiscard]] int fileno() const noexcept { return descriptor_.fileno(); }
+
+  /// Are `size` bytes there to be read? No wait.
+  [[nodiscard]] bool holds(std::size_t size) const noexcept { return unread() >= size; }
+  /// Is nothing left to be written? No wait.
+  [[nodiscard]] bool flushed() const noexcept { return out_.empty(); }
+  /// The length of the line that is there to be read whole; its first `from` bytes are known to
+  /// have no end of line. No wait.
+  [[nodiscard]] std::optional<std::size_t> line(std::optional<std::size_t> limit,
+                                                std::size_t from = 0) const noexcept;
+  /// What is to be read next; `size` is at most what is held. No wait.
+  [[nodiscard]] std::string_view peek(std::size_t size) const noexcept {
+    return std::string_view(in_).substr(in_pos_, size);
+  }
+  /// Reads what is held. No wait.
+  [[nodiscard]] std::string take(std::size_t size);
+  void skip(std::size_t size) noexcept { in_pos_ += size; }
+  /// Undoes a read. No wait.
+  void put_back(std::string_view data);
+  /// Takes `data` if the buffer has room; no wait.
+  [[nodiscard]] bool buffer(std::string_view data);
+  /// Moves within what is held, if that is possible; no wait.
+  [[nodiscard]] std::optional<std::int64_t> seek_in_buffer(std::int64_t offset, int whence);
+  /// No wait.
+  [[nodiscard]] std::int64_t tell() const;
+
+  [[nodiscard]] std::string read(std::optional<std::size_t> size);
+  [[nodiscard]] std::string readline(std::optional<std::size_t> limit);
+  void write(std::string data);
+  void flush();
+  void sync(Sync how);
+  std::int64_t seek(std::int64_t offset, int whence);
+  std::int64_t truncate(std::optional<std::int64_t> size);
+  [[nodiscard]] std::int64_t size();
+  /// Closed afterwards, whatever it throws.
+  void close();
+
+private:
+  [[nodiscard]] std::size_t unread() const noexcept { return in_.size() - in_pos_; }
+  [[nodiscard]] std::size_t likely() const;
+  bool read_more(std::size_t size);
+  void drop_unread();
+  void write_all(std::string_view data, std::size_t& written);
+  void check_max() const;
+  [[noreturn]] void fail(int error_number, const char* operation) const;
+
+  Descriptor descriptor_;
+  std::string in_;
+  std::size_t in_pos_ = 0;
+  std::string out_;
+};
+
+/// "open '/x'", for errors.
+std::string about(const char* operation, const std::string& name);
+
+/// write_file with `atomic`.
+void replace_file(const std::string& path, std::string data, unsigned permissions);
+
+}  // namespace brio::os::detail
