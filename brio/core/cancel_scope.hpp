@@ -2,7 +2,8 @@
 //
 // Task::cancel throws one CancelledError at one await. A scope that is cancelled stays so: every
 // suspension inside of it, in this task and in the children of task groups inside of it, throws
-// CancelledError at once, until the scope's block is left; there the error stops. Scopes nest, an
+// CancelledError at once, until the scope's block is left; there the error stops. A future that
+// such an await would have waited for is cancelled, as by Task::cancel. Scopes nest, an
 // outer one reaches through inner ones unless they shield, and none of this shows in cancelling().
 //
 //     bool in_time = co_await brio::move_on_after(5s, [&]() -> brio::Coro<> { co_await work(); });

@@ -275,6 +275,8 @@ bool FutureWait::begin(PromiseBase& promise) {
   if (!task_->suspend(promise, *this)) [[unlikely]] {
     if (linked()) future_->remove(*this);
     refused_ = Refused::scope;
+    // As the scope would have done a moment later: the children of a gather are not left behind.
+    future_->cancel({});
     return false;
   }
   return true;

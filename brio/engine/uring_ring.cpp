@@ -43,15 +43,17 @@ void Ring::open() {
   io_uring_ring_dontfork(&ring_);
 }
 
+void Ring::shut() noexcept {
+  if (std::exchange(open_, false)) io_uring_queue_exit(&ring_);
+}
+
 void Ring::close() noexcept {
-  if (open_) io_uring_queue_exit(&ring_);
-  open_ = false;
+  shut();
   if (eventfd_ >= 0) ::close(std::exchange(eventfd_, -1));
 }
 
 void Ring::renew() {
-  io_uring_queue_exit(&ring_);
-  open_ = false;
+  shut();
   open();
   if (eventfd_ >= 0) (void)notify();
 }

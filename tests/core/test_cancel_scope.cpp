@@ -70,6 +70,38 @@ TEST_CASE("a suspension in a cancelled scope raises before it starts") {
   });
 }
 
+TEST_CASE("what a cancelled scope refuses to wait for is cancelled, as if the wait had begun") {
+  brio::testing::run_test([]() -> Coro<> {
+    int cancelled = 0;
+    const auto child = [&]() -> Coro<> {
+      const auto slept = co_await brio::as_outcome(brio::sleep(1h));
+      cancelled += slept.cancelled() ? 1 : 0;
+      slept.raise();
+    };
+    brio::Task<void> outside = brio::create_task(child);
+    brio::Task<void> shielded = brio::create_task(child);
+    co_await brio::yield_now();
+    co_await brio::cancel_scope([&](brio::CancelScope& scope) -> Coro<> {
+      brio::Task<void> a = brio::create_task(child);
+      brio::Task<void> b = brio::create_task(child);
+      co_await brio::yield_now();  // both have begun
+      scope.cancel();
+      const auto gathered = co_await brio::as_outcome(brio::gather(a, b));
+      CHECK(gathered.cancelled());
+      const auto awaited = co_await brio::as_outcome(brio::AnyFuture(outside));
+      CHECK(awaited.cancelled());
+      const auto kept = co_await brio::as_outcome(brio::shield(shielded));
+      CHECK(kept.cancelled());
+    });
+    for (int i = 0; i < 3; ++i) co_await brio::yield_now();
+    CHECK(cancelled == 3);
+    CHECK(outside.cancelled());
+    CHECK(!shielded.done());
+    shielded.cancel();
+    (void)co_await brio::as_outcome(brio::AnyFuture(shielded));
+  });
+}
+
 TEST_CASE("scopes nest: the outer one reaches through, a shield keeps it out") {
   brio::testing::run_test([]() -> Coro<> {
     std::vector<std::string> trace;

@@ -53,7 +53,8 @@ public:
 
   // Has another thread used it?
   [[nodiscard]] bool in_other_thread() const noexcept;
-  // A new ring in place of this one, with nothing in it.
+  // A new ring in place of this one, with nothing in it. Throws OSError; it may then be tried
+  // again.
   void renew();
   void close() noexcept;
 
@@ -104,6 +105,7 @@ public:
 
 private:
   void open();
+  void shut() noexcept;
   void enable() noexcept;
   bool notify() noexcept;
   void calm_watchers() noexcept;
