@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -113,8 +112,8 @@ void UringEngine::Impl::adopt(int fd, Purpose purpose) {
 bool UringEngine::Impl::make_buffers() {
   if (buffers_ || no_buffers_) return !no_buffers_;
   try {
-    buffers_ = std::make_unique<BufferRing>(options_.buffers, options_.buffer_size);
     if (ring_.in_other_thread()) move_to_this_thread();
+    buffers_ = std::make_unique<BufferRing>(options_.buffers, options_.buffer_size);
     if (!buffers_->attach(ring_)) buffers_ = nullptr;
   } catch (const std::bad_alloc&) {
     buffers_ = nullptr;
@@ -192,10 +191,11 @@ void UringEngine::Impl::update(int fd, UringDescriptor& descriptor) {
   if (descriptor.polled != Interest::none) {
     ring_.prepare_cancel(poll_of(fd, descriptor));
     descriptor.poll_round = Request::next_round(descriptor.poll_round);
+    descriptor.polled = Interest::none;
   }
-  descriptor.polled = polled;
   if (polled == Interest::none) return;
   ring_.prepare_poll(poll_of(fd, descriptor), poll_events(polled));
+  descriptor.polled = polled;  // only now: where there was no room, it is tried again
   ++in_flight_;
 }
 
@@ -396,8 +396,13 @@ void UringEngine::Impl::close() noexcept {
     }
     ring_.enter();
   }
+  // Connections that the kernel has accepted meanwhile are descriptors of ours.
+  if (!forked()) take_completions();
   for (UringDescriptor& descriptor : descriptors_) drop(descriptor);
-  ring_.close();
+  if (forked())
+    ring_.leave_to_parent();
+  else
+    ring_.close();
   buffers_ = nullptr;
   ::close(std::exchange(wake_, -1));
   watched_ = 0;

@@ -52,6 +52,12 @@ void Ring::close() noexcept {
   if (eventfd_ >= 0) ::close(std::exchange(eventfd_, -1));
 }
 
+void Ring::leave_to_parent() noexcept {
+  // liburing would unmap what was not inherited, and hit what has been mapped there since.
+  if (std::exchange(open_, false)) ::close(ring_.ring_fd);
+  if (eventfd_ >= 0) ::close(std::exchange(eventfd_, -1));
+}
+
 void Ring::renew() {
   shut();
   open();

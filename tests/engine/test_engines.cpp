@@ -396,6 +396,7 @@ TEST_CASE("a forked child cannot run its parent's loop, and does it no harm") {
       ::_exit(3);
     } catch (const RuntimeError&) {
       loop->remove_reader(a);
+      loop->close();
       ::_exit(told ? 0 : 4);
     }
   }

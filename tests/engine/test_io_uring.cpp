@@ -11,6 +11,7 @@
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <thread>
 
@@ -241,6 +242,29 @@ TEST_CASE("io_uring: a loop that goes on in another thread takes everything with
   CHECK(got == "one two three four");
   put(b, "five");  // and back
   CHECK(take_all(*engine, a, 4) == "five");
+}
+
+TEST_CASE("io_uring: connections accepted while the engine closes are closed as well") {
+  if (missing()) return;
+  const Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;  // the system chooses an abstract name
+  socklen_t length = sizeof(sa_family_t);
+  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&address), length) == 0);
+  REQUIRE(::listen(listener, 16) == 0);
+  length = sizeof address;
+  REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) == 0);
+  const Fd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  UringEngine engine;
+  engine.adopt(listener, Purpose::listener);
+  engine.watch(listener, Interest::read);
+  (void)poll(engine);
+  REQUIRE(::connect(client, reinterpret_cast<sockaddr*>(&address), length) == 0);
+  auto [a, b] = stream_pair();
+  engine.watch(a, Interest::read);
+  engine.rest();  // enters the kernel, which accepts; nobody has looked at it yet
+  engine.close();
+  CHECK(is_closed(client));
 }
 
 TEST_CASE("io_uring: closing the engine lets go of every file at once") {

@@ -57,6 +57,8 @@ public:
   // again.
   void renew();
   void close() noexcept;
+  // close() in a forked child, which has the descriptors but not the memory.
+  void leave_to_parent() noexcept;
 
   void prepare_poll(Request request, unsigned events);
   void prepare_receive(Request request);
@@ -78,6 +80,7 @@ public:
 
   template <class F>
   void for_each_completion(F function) {
+    if (!open_) return;
     unsigned head = 0;
     unsigned count = 0;
     io_uring_cqe* entry = nullptr;
