@@ -3,6 +3,7 @@
 #include <brio/core/logging.hpp>
 #include <brio/net/loop_state.hpp>
 #include <brio/net/socket_transport.hpp>
+#include <brio/net/system_calls.hpp>
 
 #include <cerrno>
 #include <utility>
@@ -12,9 +13,6 @@ namespace brio::net::detail {
 namespace {
 constexpr std::size_t header_size = 8;  // what asyncio counts for each queued datagram
 
-bool would_block(int error) noexcept {
-  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
-}
 }  // namespace
 
 std::shared_ptr<DatagramSocketTransport> DatagramSocketTransport::create(
@@ -129,7 +127,7 @@ int DatagramSocketTransport::try_send(std::string_view data, const SocketAddress
 
 void DatagramSocketTransport::send_or_queue(std::string_view data, const SocketAddress& addr) {
   if (conn_lost_ != 0) {
-    if (conn_lost_++ >= 5) {
+    if (conn_lost_++ >= late_writes_before_warning) {
       log(LogLevel::warning, "brio.net", "sendto on a datagram endpoint that is closed");
     }
     return;

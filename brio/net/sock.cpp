@@ -4,6 +4,7 @@
 #include <brio/net/fd_wait.hpp>
 #include <brio/net/loop_state.hpp>
 #include <brio/net/resolver.hpp>
+#include <brio/net/system_calls.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -16,12 +17,9 @@ using net::SocketAddress;
 using net::TransportSocket;
 using net::detail::FdReady;
 using net::detail::LoopState;
+using net::detail::would_block;
 
 namespace {
-
-bool would_block(int error) noexcept {
-  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
-}
 
 // The running loop, once the socket has passed what is asked of it.
 EventLoop& loop_for(TransportSocket sock) {

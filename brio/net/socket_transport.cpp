@@ -3,6 +3,7 @@
 #include <brio/core/logging.hpp>
 #include <brio/net/loop_state.hpp>
 #include <brio/net/server.hpp>
+#include <brio/net/system_calls.hpp>
 
 #include <array>
 #include <cerrno>
@@ -10,11 +11,6 @@
 #include <utility>
 
 namespace brio::net::detail {
-
-namespace {
-constexpr std::size_t max_iovecs = 1024;  // IOV_MAX of Linux
-constexpr std::uint32_t late_writes_before_warning = 5;
-}  // namespace
 
 bool is_oserror(const std::exception_ptr& error) noexcept {
   try {

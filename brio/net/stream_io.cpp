@@ -1,13 +1,13 @@
 #include <brio/net/stream_io.hpp>
 
+#include <brio/net/system_calls.hpp>
+
 #include <cerrno>
 #include <sys/socket.h>
 
 namespace brio::net::detail {
 
-bool StreamIO::Result::again() const noexcept {
-  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
-}
+bool StreamIO::Result::again() const noexcept { return would_block(error); }
 
 void StreamIO::adopt() {
   if (adopted_) return;

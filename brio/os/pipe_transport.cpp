@@ -5,6 +5,7 @@
 #include <brio/net/loop_state.hpp>
 #include <brio/net/sigpipe.hpp>
 #include <brio/net/socket_transport.hpp>
+#include <brio/net/system_calls.hpp>
 
 #include <array>
 #include <cerrno>
@@ -17,12 +18,12 @@
 namespace brio::os::detail {
 
 using brio::detail::ContextSwitch;
+using net::detail::late_writes_before_warning;
 using net::detail::LoopState;
+using net::detail::max_iovecs;
+using net::detail::would_block;
 
 namespace {
-
-constexpr std::size_t max_iovecs = 1024;  // IOV_MAX of Linux
-constexpr std::uint32_t late_writes_before_warning = 5;
 
 mode_t type_of(const Descriptor& pipe) {
   struct stat status{};
@@ -38,8 +39,6 @@ void set_nonblocking(int fd) {
     throw_oserror(errno, "making a pipe non-blocking");
   }
 }
-
-bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
 [[noreturn]] void throw_one_way(const char* direction) {
   throw RuntimeError(std::string("this pipe is for ") + direction + " only");

@@ -4,6 +4,7 @@
 #include <brio/core/loop.hpp>
 #include <brio/net/loop_state.hpp>
 #include <brio/net/socket_transport.hpp>
+#include <brio/net/system_calls.hpp>
 
 #include <array>
 #include <cerrno>
@@ -14,11 +15,11 @@ namespace brio::tls::detail {
 
 using net::detail::current_ordinary_exception;
 using net::detail::is_oserror;
+using net::detail::late_writes_before_warning;
 
 namespace {
 
 constexpr std::size_t write_high_water = 512 * 1024;
-constexpr std::uint32_t late_writes_before_warning = 5;
 
 Duration positive(std::optional<Duration> given, Duration fallback, const char* name) {
   if (!given) return fallback;
