@@ -63,9 +63,15 @@ void Server::accept_ready(std::size_t index) {
     auto* const raw = reinterpret_cast<sockaddr*>(&storage);
     const int fd = loop_->engine().accept(parts_.sockets[index].fileno(), raw, &length);
     if (fd >= 0) {
-      // One turn later, in a copy of the server's context each.
+      // One turn later, in a copy of the server's context each. It counts from now on: a close in
+      // this turn must not let wait_closed end before it.
+      attach();
       loop_->call_soon([self = shared_from_this(), socket = Socket::adopt(fd),
                         peer = SocketAddress::from_raw(raw, length)]() mutable {
+        struct Counted {
+          Server& server;
+          ~Counted() { server.detach(); }
+        } const counted{*self};
         self->connected(std::move(socket), peer);
       });
       continue;

@@ -140,6 +140,32 @@ TEST_CASE(
         "b'hello\\n'\nwaiting False sockets 0\nnew ConnectionRefusedError\nb'still\\n'\nclosed\n");
 }
 
+TEST_CASE("streams: wait_closed waits for what was accepted in the turn of the close") {
+  for (int turns = 0; turns < 8; ++turns) {
+    int started = 0;
+    int finished = 0;
+    run([&]() -> Coro<> {
+      const auto handler = [&](StreamReader, StreamWriter w) -> Coro<> {
+        ++started;
+        co_await ticks(3);
+        w.close();
+        co_await w.wait_closed();
+        ++finished;
+      };
+      auto server = co_await start_server(handler, "127.0.0.1", 0);
+      net::Socket client(AF_INET);
+      (void)client.connect(server->sockets()[0].getsockname());
+      co_await ticks(turns);
+      server->close();
+      co_await server->wait_closed();
+      const int by_then = started;
+      co_await ticks(20);
+      CHECK(started == by_then);
+      CHECK(finished == started);
+    });
+  }
+}
+
 TEST_CASE("streams: over a Unix socket, whose path goes with the server (scenario 630)") {
   Trace ev;
   const std::filesystem::path folder =
