@@ -24,6 +24,10 @@ int Engine::accept(int fd, sockaddr* peer, unsigned* length) noexcept {
   return accepted < 0 ? -errno : accepted;
 }
 
+int Engine::accept_rest(int /*fd*/, sockaddr* /*peer*/, unsigned* /*length*/) noexcept {
+  return -EAGAIN;
+}
+
 Transfer Engine::send(int fd, const iovec* parts, std::size_t count) noexcept {
   ssize_t sent = 0;
   if (count == 1) {

@@ -142,6 +142,22 @@ void UringEngine::Impl::forget(int fd) noexcept {
   drop(*descriptor);
 }
 
+int UringEngine::Impl::accept_rest(int fd, sockaddr* peer, unsigned* length) noexcept {
+  UringDescriptor* const descriptor = find(fd);
+  if (descriptor == nullptr || descriptor->purpose != Purpose::listener) return -EAGAIN;
+  if (descriptor->flowing && usable()) {
+    try {
+      if (!std::exchange(descriptor->ebbing, true)) ring_.prepare_cancel(flow_of(fd, *descriptor));
+      ring_.enter();
+      take_completions();
+    } catch (const OSError&) {
+      descriptor->ebbing = false;  // no room for the request: forget() tries once more
+    }
+  }
+  if (!descriptor->aside || !descriptor->aside->has_connections()) return -EAGAIN;
+  return take_connection(fd, *descriptor, peer, length);
+}
+
 // Back to a plain descriptor, of the next round.
 void UringEngine::Impl::drop(UringDescriptor& descriptor) noexcept {
   while (descriptor.first_buffer != UringDescriptor::no_buffer) {
@@ -426,6 +442,9 @@ Transfer UringEngine::receive(int fd, std::span<char> scratch) noexcept {
 }
 int UringEngine::accept(int fd, sockaddr* peer, unsigned* length) noexcept {
   return impl_->adopted(fd) ? impl_->accept(fd, peer, length) : Engine::accept(fd, peer, length);
+}
+int UringEngine::accept_rest(int fd, sockaddr* peer, unsigned* length) noexcept {
+  return impl_->accept_rest(fd, peer, length);
 }
 bool UringEngine::watching() const noexcept { return impl_->watching(); }
 void UringEngine::poll(Duration timeout, Sink& sink) { impl_->poll(timeout, sink); }

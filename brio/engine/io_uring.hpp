@@ -44,6 +44,7 @@ public:
   void forget(int fd) noexcept override;
   [[nodiscard]] Transfer receive(int fd, std::span<char> scratch) noexcept override;
   [[nodiscard]] int accept(int fd, sockaddr* peer, unsigned* length) noexcept override;
+  [[nodiscard]] int accept_rest(int fd, sockaddr* peer, unsigned* length) noexcept override;
   [[nodiscard]] bool watching() const noexcept override;
   void poll(Duration timeout, Sink& sink) override;
   void wake() noexcept override;

@@ -6,11 +6,14 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <mutex>
 #include <new>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace brio::engine {
 
@@ -24,6 +27,39 @@ int this_thread() noexcept {
   static thread_local const int id = ::gettid();
   return id;
 }
+
+// A fork's child gets a copy of each ring's descriptor, and as long as one stands the requests in
+// the ring go on and hold their files: a parent's ring would outlive the parent's loop. So the
+// child closes its copies at once. The lock is held over the fork, so that the child finds it
+// whole.
+class OpenRings {
+public:
+  static OpenRings& instance() {
+    static OpenRings* const rings = new OpenRings;  // never destroyed: forks happen late as well
+    return *rings;
+  }
+  void add(int fd) {
+    const std::lock_guard guard(mutex_);
+    descriptors_.push_back(fd);
+  }
+  void remove(int fd) noexcept {
+    const std::lock_guard guard(mutex_);
+    std::erase(descriptors_, fd);
+  }
+
+private:
+  OpenRings() {
+    ::pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); },
+                     [] {
+                       OpenRings& rings = instance();
+                       for (const int fd : rings.descriptors_) ::close(fd);
+                       rings.descriptors_.clear();
+                       rings.mutex_.unlock();
+                     });
+  }
+  std::mutex mutex_;
+  std::vector<int> descriptors_;
+};
 
 }  // namespace
 
@@ -41,10 +77,13 @@ void Ring::open() {
   open_ = true;
   thread_ = 0;
   io_uring_ring_dontfork(&ring_);
+  OpenRings::instance().add(ring_.ring_fd);
 }
 
 void Ring::shut() noexcept {
-  if (std::exchange(open_, false)) io_uring_queue_exit(&ring_);
+  if (!std::exchange(open_, false)) return;
+  OpenRings::instance().remove(ring_.ring_fd);
+  io_uring_queue_exit(&ring_);
 }
 
 void Ring::close() noexcept {
@@ -53,8 +92,9 @@ void Ring::close() noexcept {
 }
 
 void Ring::leave_to_parent() noexcept {
-  // liburing would unmap what was not inherited, and hit what has been mapped there since.
-  if (std::exchange(open_, false)) ::close(ring_.ring_fd);
+  // liburing would unmap what was not inherited, and hit what has been mapped there since. The
+  // ring's descriptor went with the fork.
+  open_ = false;
   if (eventfd_ >= 0) ::close(std::exchange(eventfd_, -1));
 }
 

@@ -92,19 +92,24 @@ Transfer UringEngine::Impl::receive(int fd, std::span<char> scratch) noexcept {
   return {.error = EAGAIN};
 }
 
+int UringEngine::Impl::take_connection(int fd, UringDescriptor& descriptor, sockaddr* peer,
+                                       unsigned* length) noexcept {
+  KeptAside& aside = *descriptor.aside;
+  const int accepted = aside.connections[aside.connections_at++];
+  if (!aside.has_connections()) {
+    aside.connections.clear();
+    aside.connections_at = 0;
+    go_on(fd, descriptor);
+  }
+  // A peer that has gone already has no name any more; the first read will say so.
+  if (::getpeername(accepted, peer, length) < 0) *length = 0;
+  return accepted;
+}
+
 int UringEngine::Impl::accept(int fd, sockaddr* peer, unsigned* length) noexcept {
   UringDescriptor& descriptor = descriptors_[static_cast<std::size_t>(fd)];
-  if (KeptAside* const aside = descriptor.aside.get(); aside && aside->has_connections()) {
-    const int accepted = aside->connections[aside->connections_at++];
-    if (!aside->has_connections()) {
-      aside->connections.clear();
-      aside->connections_at = 0;
-      go_on(fd, descriptor);
-    }
-    // A peer that has gone already has no name any more; the first read will say so.
-    if (::getpeername(accepted, peer, length) < 0) *length = 0;
-    return accepted;
-  }
+  if (descriptor.aside && descriptor.aside->has_connections())
+    return take_connection(fd, descriptor, peer, length);
   if (!std::exchange(descriptor.has_error, false)) return -EAGAIN;
   go_on(fd, descriptor);
   return -descriptor.error;

@@ -63,17 +63,7 @@ void Server::accept_ready(std::size_t index) {
     auto* const raw = reinterpret_cast<sockaddr*>(&storage);
     const int fd = loop_->engine().accept(parts_.sockets[index].fileno(), raw, &length);
     if (fd >= 0) {
-      // One turn later, in a copy of the server's context each. It counts from now on: a close in
-      // this turn must not let wait_closed end before it.
-      attach();
-      loop_->call_soon([self = shared_from_this(), socket = Socket::adopt(fd),
-                        peer = SocketAddress::from_raw(raw, length)]() mutable {
-        struct Counted {
-          Server& server;
-          ~Counted() { server.detach(); }
-        } const counted{*self};
-        self->connected(std::move(socket), peer);
-      });
+      accepted(fd, storage, length);
       continue;
     }
     switch (const int error = -fd) {
@@ -86,6 +76,33 @@ void Server::accept_ready(std::size_t index) {
       case ENOMEM: out_of_resources(index, error); return;
       default: throw_oserror(error, "accept");
     }
+  }
+}
+
+void Server::accepted(int fd, const sockaddr_storage& peer, unsigned length) {
+  // One turn later, in a copy of the server's context each. It counts from now on: a close in this
+  // turn must not let wait_closed end before it.
+  attach();
+  loop_->call_soon([self = shared_from_this(), socket = Socket::adopt(fd),
+                    address = SocketAddress::from_raw(reinterpret_cast<const sockaddr*>(&peer),
+                                                      length)]() mutable {
+    struct Counted {
+      Server& server;
+      ~Counted() { server.detach(); }
+    } const counted{*self};
+    self->connected(std::move(socket), address);
+  });
+}
+
+// What the engine has accepted ahead are connections like any other: their peers may have written.
+void Server::accept_rest(const Socket& listener) {
+  while (true) {
+    sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    const int fd = loop_->engine().accept_rest(listener.fileno(),
+                                               reinterpret_cast<sockaddr*>(&storage), &length);
+    if (fd < 0) return;
+    accepted(fd, storage, length);
   }
 }
 
@@ -198,6 +215,7 @@ void Server::close() {
   for (TimerHandle& retry : retries_) retry.cancel();
   for (Socket& socket : parts_.sockets) {
     loop_->remove_reader(socket.fileno());
+    if (serving_) accept_rest(socket);
     loop_->engine().forget(socket.fileno());
     socket.close();
   }

@@ -93,6 +93,8 @@ private:
 
   void listen_on(std::size_t index);
   void accept_ready(std::size_t index);
+  void accepted(int fd, const sockaddr_storage& peer, unsigned length);
+  void accept_rest(const net::Socket& listener);
   void connected(net::Socket socket, const net::SocketAddress& peer);
   void connection_failed(std::exception_ptr error);
   void out_of_resources(std::size_t index, int error);

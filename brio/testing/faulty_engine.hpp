@@ -50,6 +50,9 @@ public:
   void forget(int fd) noexcept override { inner_->forget(fd); }
   [[nodiscard]] Transfer receive(int fd, std::span<char> scratch) noexcept override;
   [[nodiscard]] int accept(int fd, sockaddr* peer, unsigned* length) noexcept override;
+  [[nodiscard]] int accept_rest(int fd, sockaddr* peer, unsigned* length) noexcept override {
+    return inner_->accept_rest(fd, peer, length);
+  }
   [[nodiscard]] Transfer send(int fd, const iovec* parts, std::size_t count) noexcept override;
   [[nodiscard]] bool watching() const noexcept override { return inner_->watching(); }
   void poll(Duration timeout, Sink& sink) override;

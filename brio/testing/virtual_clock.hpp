@@ -75,6 +75,9 @@ public:
   [[nodiscard]] int accept(int fd, sockaddr* peer, unsigned* length) noexcept override {
     return inner_->accept(fd, peer, length);
   }
+  [[nodiscard]] int accept_rest(int fd, sockaddr* peer, unsigned* length) noexcept override {
+    return inner_->accept_rest(fd, peer, length);
+  }
   [[nodiscard]] Transfer send(int fd, const iovec* parts, std::size_t count) noexcept override {
     return inner_->send(fd, parts, count);
   }

@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/wait.h>
 #include <thread>
 
@@ -359,7 +360,49 @@ TEST_CASE("loops: by asyncio's names, by policy, by BRIO_LOOP") {
     ::unsetenv("BRIO_LOOP");
 }
 
+TEST_CASE("no connection is lost when a listener stops, whoever has accepted it") {
+  const auto engine = make();
+  const Fd listener = listening();
+  engine->adopt(listener, Purpose::listener);
+  engine->watch(listener, Interest::read);
+  (void)poll(*engine);
+  std::vector<Fd> clients;
+  clients.push_back(connected(listener));
+  clients.push_back(connected(listener));
+  (void)poll(*engine);
+  clients.push_back(connected(listener));  // not accepted by anybody
+  engine->watch(listener, Interest::none);
+  std::vector<Fd> accepted;
+  sockaddr_storage peer;
+  socklen_t peer_length = sizeof peer;
+  const auto rest = [&] {
+    peer_length = sizeof peer;
+    return engine->accept_rest(listener, reinterpret_cast<sockaddr*>(&peer), &peer_length);
+  };
+  for (int fd = rest(); fd >= 0; fd = rest()) accepted.emplace_back(fd);
+  CHECK(rest() == -EAGAIN);
+  const std::size_t ahead = accepted.size();
+  engine->forget(listener);
+  while (true) {
+    const int fd = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) break;
+    accepted.emplace_back(fd);
+  }
+  CHECK(accepted.size() == clients.size());
+  CHECK((ahead > 0) == (engine->name() == std::string_view("io_uring")));
+}
+
 #if !defined(__SANITIZE_THREAD__)
+// Descriptors of io_uring rings in this process.
+static int open_rings() {
+  int rings = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    if (std::filesystem::read_symlink(entry, gone) == "anon_inode:[io_uring]") ++rings;
+  }
+  return rings;
+}
+
 TEST_CASE("a forked child cannot run its parent's loop, and does it no harm") {
   auto [a, b] = stream_pair();
   const auto loop = new_event_loop(make());
@@ -382,6 +425,9 @@ TEST_CASE("a forked child cannot run its parent's loop, and does it no harm") {
     });
     own->run_forever();
     if (!ran) ::_exit(2);
+    own->close();
+    // The parent's ring would live on in its requests, and hold the parent's files.
+    if (open_rings() != 0) ::_exit(5);
   });
   put(b, "x");
   try {

@@ -562,3 +562,37 @@ TEST_CASE("connect: an unknown name is a gaierror that names it") {
   });
   CHECK(text == "getaddrinfo for 'no literal' failed: Name or service not known");
 }
+
+TEST_CASE("server: a connection that the engine accepted ahead of close() is served") {
+  int served = 0;
+  bool ahead = false;
+  std::string answer;
+  run([&]() -> Coro<> {
+    ahead = get_running_loop().engine().name() == std::string_view("io_uring");
+    auto server = co_await start_server(
+        [&](StreamReader reader, StreamWriter writer) -> Coro<> {
+          ++served;
+          writer.write("you said " + co_await reader.read());
+          co_await writer.drain();
+          writer.close();
+          co_await writer.wait_closed();
+        },
+        "127.0.0.1", 0);
+    net::Socket client(AF_INET);
+    (void)client.connect(server->sockets()[0].getsockname());
+    CHECK(::send(client.fileno(), "hello", 5, MSG_NOSIGNAL) == 5);
+    ::shutdown(client.fileno(), SHUT_WR);
+    // The engine looks; the loop has not heard of it.
+    struct Deaf final : Engine::Sink {
+      void descriptor_ready(int, Interest) override {}
+    } deaf;
+    get_running_loop().engine().poll(Duration::zero(), deaf);
+    server->close();
+    co_await server->wait_closed();
+    std::array<char, 64> buffer{};
+    const auto count = ::recv(client.fileno(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (count > 0) answer.assign(buffer.data(), static_cast<std::size_t>(count));
+  });
+  CHECK(served == (ahead ? 1 : 0));
+  CHECK(answer == (ahead ? "you said hello" : ""));
+}

@@ -33,6 +33,7 @@ public:
   void forget(int fd) noexcept;
   Transfer receive(int fd, std::span<char> scratch) noexcept;
   int accept(int fd, sockaddr* peer, unsigned* length) noexcept;
+  int accept_rest(int fd, sockaddr* peer, unsigned* length) noexcept;
   void poll(Duration timeout, Sink& sink);
   void wake() noexcept;
   void rest() noexcept;
@@ -85,6 +86,8 @@ private:
   void received(int fd, UringDescriptor& descriptor, const Completion& completion);
   void report(Sink& sink);
 
+  int take_connection(int fd, UringDescriptor& descriptor, sockaddr* peer,
+                      unsigned* length) noexcept;
   void go_on(int fd, UringDescriptor& descriptor);
   void put_aside(UringDescriptor& descriptor);
   std::size_t copy_out(UringDescriptor& descriptor, char* to, std::size_t capacity) noexcept;
