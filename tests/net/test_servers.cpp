@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 using brio::tests::always;
 using brio::tests::Boom;
 using brio::tests::caught;
+using brio::tests::counts_transfers;
 using brio::tests::RecordingProtocol;
 using brio::tests::ticks;
 using brio::tests::Trace;
@@ -563,12 +564,12 @@ TEST_CASE("connect: an unknown name is a gaierror that names it") {
   CHECK(text == "getaddrinfo for 'no literal' failed: Name or service not known");
 }
 
-TEST_CASE("server: a connection that the engine accepted ahead of close() is served") {
+TEST_CASE("server: a connection that the engine accepted ahead of close() is served" *
+          counts_transfers()) {
   int served = 0;
-  bool ahead = false;
+  const bool ahead = new_event_loop()->engine().name() == std::string_view("io_uring");
   std::string answer;
   run([&]() -> Coro<> {
-    ahead = get_running_loop().engine().name() == std::string_view("io_uring");
     auto server = co_await start_server(
         [&](StreamReader reader, StreamWriter writer) -> Coro<> {
           ++served;

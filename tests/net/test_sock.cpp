@@ -5,6 +5,7 @@
 
 using namespace brio;
 using brio::tests::caught;
+using brio::tests::counts_transfers;
 using brio::tests::ticks;
 using brio::tests::Trace;
 
@@ -48,7 +49,7 @@ TEST_CASE("sock: data and cancellation in one turn: the cancellation wins, the d
 
 // As many as CPython 3.13 counts: the poll that finds the data comes after our first turn, the task
 // is woken behind our second and has run when we look after the third.
-TEST_CASE("sock: from the peer's send to the end of sock_recv") {
+TEST_CASE("sock: from the peer's send to the end of sock_recv" * counts_transfers()) {
   Trace ev;
   run([&]() -> Coro<> {
     auto [a, b] = net::Socket::pair();

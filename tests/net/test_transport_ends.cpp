@@ -11,6 +11,7 @@ using brio::tests::all_of;
 using brio::tests::always;
 using brio::tests::Boom;
 using brio::tests::connect_pair;
+using brio::tests::counts_transfers;
 using brio::tests::RecordingProtocol;
 using brio::tests::ticks;
 using brio::tests::Trace;
@@ -176,7 +177,8 @@ TEST_CASE("transport: a reset is told with its error, exactly once") {
   CHECK(ev.str() == "made\nlost ConnectionResetError\ntimes 1\n");
 }
 
-TEST_CASE("transport: a BufferedProtocol provides the memory; an empty one is an error") {
+TEST_CASE("transport: a BufferedProtocol provides the memory; an empty one is an error" *
+          counts_transfers()) {
   class Buffered : public BufferedProtocol {
   public:
     explicit Buffered(Trace& trace) : ev(trace) {}

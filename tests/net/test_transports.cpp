@@ -11,6 +11,7 @@ using brio::tests::all_of;
 using brio::tests::always;
 using brio::tests::Boom;
 using brio::tests::connect_pair;
+using brio::tests::counts_transfers;
 using brio::tests::RecordingProtocol;
 using brio::tests::ticks;
 using brio::tests::Trace;
@@ -34,7 +35,8 @@ TEST_CASE("transport: connection_made, then reading starts, then the awaiter res
   CHECK(ev.str() == "made\none turn after made\nconnected\ndata b'waiting'\nlost none\n");
 }
 
-TEST_CASE("transport: eof_received decides whether we may go on writing (scenario 702)") {
+TEST_CASE("transport: eof_received decides whether we may go on writing (scenario 702)" *
+          counts_transfers()) {
   for (const bool keep : {true, false}) {
     CAPTURE(keep);
     Trace ev;
@@ -82,7 +84,7 @@ TEST_CASE("transport: connection_lost is never called from inside close (scenari
   CHECK(ev.str() == "made\nclosed\nlost none\ntick\n");
 }
 
-TEST_CASE("transport: pause_reading and resume_reading (scenario 705)") {
+TEST_CASE("transport: pause_reading and resume_reading (scenario 705)" * counts_transfers()) {
   Trace ev;
   run([&]() -> Coro<> {
     auto p = std::make_shared<RecordingProtocol>(ev);
@@ -151,8 +153,8 @@ TEST_CASE("transport: water marks are derived as asyncio does (scenario 706)") {
         "lost none\n");
 }
 
-TEST_CASE(
-    "transport: pause_writing above the high mark, resume_writing at the low (scenario 707)") {
+TEST_CASE("transport: pause_writing above the high mark, resume_writing at the low (scenario 707)" *
+          counts_transfers()) {
   Trace ev;
   run([&]() -> Coro<> {
     auto p = std::make_shared<RecordingProtocol>(ev);
