@@ -10,6 +10,7 @@ PRESET ?= dev
 TESTS ?= .
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 30
+SOAK_SECONDS ?= 120
 
 SETUP := scripts/setup.sh
 # $(call configure,<preset>,<options>): silent unless it fails.
@@ -18,7 +19,7 @@ configure = mkdir -p build && { cmake --preset $(1) $(2) >build/configure-$(1).l
 build = cmake --build build/$(1) -j $(JOBS)
 ctest = ctest --test-dir build/$(1) -j $(JOBS) --output-on-failure
 
-.PHONY: help run test asan tsan bench fuzz test-peers test-debian13 format lint docs install clean
+.PHONY: help run test asan tsan bench fuzz test-peers soak test-debian13 format lint docs install clean
 
 help: ## this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -61,6 +62,12 @@ fuzz: ## build every fuzzer and run each for FUZZ_SECONDS (30)
 
 test-peers: ## only the tests against other people's servers and clients
 	@$(MAKE) test TESTS=peers
+
+soak: ## load and endurance at full size, on both engines (SOAK_SECONDS=120 on each)
+	@$(SETUP) test
+	@$(call configure,release,-DBRIO_BUILD_TESTS=ON)
+	@$(call build,release) --target brio_load
+	@scripts/soak.sh build/release/tests/load/brio_load $(SOAK_SECONDS)
 
 test-debian13: ## build and test with g++ 14 and clang in a Debian 13 chroot (needs root)
 	@$(SETUP) debian13

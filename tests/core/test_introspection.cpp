@@ -75,8 +75,9 @@ TEST_CASE("reprs have Python's words in Python's order") {
     CHECK(task.repr().starts_with("<Task cancelling name='t' coro=<"));
     (void)co_await brio::as_outcome(waiter);
     CHECK(task.repr().starts_with("<Task cancelled name='t' coro=<"));
-    CHECK(
-        has(task.repr(), "outer_wait(brio::Future<>) done, defined in " __FILE__ "> created at "));
+    // g++ names the coroutine's frame in place of the coroutine.
+    CHECK(has(task.repr(), "outer_wait"));
+    CHECK(has(task.repr(), " done, defined in " __FILE__ "> created at "));
     auto done = brio::create_task([]() -> Coro<int> { co_return 1; }(), {.name = "d"});
     co_await done;
     CHECK(done.repr().starts_with("<Task finished name='d' coro=<"));

@@ -53,13 +53,16 @@ public:
     }
     return shown + "'";
   }
+  /// An error's short class name.
+  static std::string name_of(const std::exception_ptr& error) {
+    const std::string name = type_name(error);
+    const auto colons = name.rfind("::");
+    return colons == std::string::npos ? name : name.substr(colons + 2);
+  }
   /// An error by its short class name; those of tests with their text.
   static std::string text(const std::exception_ptr& error) {
     if (!error) return "none";
-    std::string name = type_name(error);
-    if (const auto colons = name.rfind("::"); colons != std::string::npos) {
-      name = name.substr(colons + 2);
-    }
+    const std::string name = name_of(error);
     return name == "Boom" ? name + "(" + describe(error) + ")" : name;
   }
 

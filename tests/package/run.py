@@ -46,6 +46,7 @@ def check_missing_component(options, prefix):
         "cmake_minimum_required(VERSION 3.25)\nproject(missing NONE)\n"
         "find_package(brio REQUIRED COMPONENTS core nope OPTIONAL_COMPONENTS perhaps)\n")
     asked = subprocess.run([str(options.cmake), "-S", str(source), "-B", str(source / "build"),
+                            "-G", "Ninja",
                             f"-DCMAKE_PREFIX_PATH={prefix}"], capture_output=True, text=True)
     said = " ".join(asked.stderr.split())
     if asked.returncode == 0 or "no such component of brio: nope (installed are:" not in said:

@@ -1,4 +1,5 @@
 // TLS on the loop: connections, servers, upgrades, and how they end.
+#include "../net/reset_relay.hpp"
 #include "../net/support.hpp"
 #include "certificates.hpp"
 
@@ -560,4 +561,10 @@ TEST_CASE("tls: the loop may end with TLS connections open") {
     ev(co_await r.readexactly(5));
   });
   CHECK(ev.str() == "b'hello'\n");
+}
+
+TEST_CASE("tls: a peer that resets everywhere in a handshake and an exchange") {
+  // Each byte of each record would take a minute under a sanitizer.
+  run(tests::reset_everywhere({.ssl = server_context()},
+                              {.ssl = client_context(), .server_hostname = "localhost"}, 9));
 }
