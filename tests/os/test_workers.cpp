@@ -416,6 +416,18 @@ TEST_CASE("workers: stop_all from any thread, before the others run") {
   });
 }
 
+TEST_CASE("workers: a stop may meet ends, beginnings and another stop") {
+  for (int round = 0; round < 30; ++round) {
+    std::atomic<int> ended{0};
+    brio::run_workers(4, [&](Worker& worker) -> Coro<> {
+      if (worker.index() % 2 == 0) worker.stop_all();
+      ++ended;
+      co_return;
+    });
+    CHECK(ended == 4);
+  }
+}
+
 // ---- signals
 
 TEST_CASE_FIXTURE(DefaultSignals, "workers: SIGINT and SIGTERM stop them, and are given back") {
