@@ -33,6 +33,11 @@ public:
     const std::lock_guard lock(mutex());
     return std::exchange(lines(), {});
   }
+  /// What take() would give, left where it is.
+  [[nodiscard]] static std::vector<std::string> peek() {
+    const std::lock_guard lock(mutex());
+    return lines();
+  }
 
 private:
   static std::mutex& mutex() {
