@@ -26,6 +26,7 @@ std::string service_text(int port) {
 // The rules that tie the TLS options together.
 void check_tls_options(const ConnectionOptions& options) {
   if (options.ssl) return;
+  if (options.ssl_session) throw ValueError("ssl_session is only meaningful with ssl");
   if (options.server_hostname) throw ValueError("server_hostname is only meaningful with ssl");
   if (options.ssl_handshake_timeout) {
     throw ValueError("ssl_handshake_timeout is only meaningful with ssl");
@@ -83,6 +84,7 @@ TLSParts client_tls(const ConnectionOptions& options, std::string hostname) {
   tls.options.server_hostname = std::move(hostname);
   tls.options.ssl_handshake_timeout = options.ssl_handshake_timeout;
   tls.options.ssl_shutdown_timeout = options.ssl_shutdown_timeout;
+  tls.options.session = options.ssl_session;
   return tls;
 }
 
@@ -260,6 +262,7 @@ Coro<std::shared_ptr<Transport>> start_tls(std::shared_ptr<Transport> transport,
   layer_options.server_hostname = std::move(options.server_hostname);
   layer_options.ssl_handshake_timeout = options.ssl_handshake_timeout;
   layer_options.ssl_shutdown_timeout = options.ssl_shutdown_timeout;
+  layer_options.session = std::move(options.ssl_session);
   layer_options.call_connection_made = false;
   layer_options.received = std::move(options.received);
   const std::shared_ptr<net::TLSLayer> layer =

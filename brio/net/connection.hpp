@@ -44,6 +44,9 @@ struct ConnectionOptions {
   bool all_errors = false;
   std::optional<Duration> ssl_handshake_timeout = std::nullopt;  ///< default 60 s
   std::optional<Duration> ssl_shutdown_timeout = std::nullopt;   ///< default 30 s
+  /// An earlier connection's session (SSLObject::session()), to be resumed. ValueError when it is
+  /// one of another context or host, or without `ssl`.
+  std::shared_ptr<const net::TLSSession> ssl_session = nullptr;
   /// The StreamReader's limit, for open_connection.
   std::size_t limit = default_stream_limit;
 };
@@ -210,6 +213,9 @@ struct StartTLSOptions {
   std::optional<Duration> ssl_handshake_timeout = std::nullopt;
   /// Default 30 s.
   std::optional<Duration> ssl_shutdown_timeout = std::nullopt;
+  /// A client: an earlier connection's session (SSLObject::session()), to be resumed. ValueError
+  /// when it is one of another context or host.
+  std::shared_ptr<const net::TLSSession> ssl_session = nullptr;
   /// Ciphertext that was read already, before the protocol noticed that TLS begins.
   std::string received = {};
 };

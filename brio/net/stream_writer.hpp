@@ -27,6 +27,9 @@ struct WriterStartTLSOptions {
   std::optional<Duration> ssl_handshake_timeout = std::nullopt;
   /// Default 30 s.
   std::optional<Duration> ssl_shutdown_timeout = std::nullopt;
+  /// A client: an earlier connection's session (SSLObject::session()), to be resumed. ValueError
+  /// when it is one of another context or host.
+  std::shared_ptr<const net::TLSSession> ssl_session = nullptr;
 };
 
 /// The writing end of a stream. A handle: copies write to the same stream. When the last copy goes

@@ -130,8 +130,11 @@ Coro<void> StreamWriter::start_tls_of(std::shared_ptr<State> state,
   start.server_hostname = std::move(options.server_hostname);
   start.ssl_handshake_timeout = options.ssl_handshake_timeout;
   start.ssl_shutdown_timeout = options.ssl_shutdown_timeout;
-  // A client may have begun TLS in the same packet as its last line of plain text.
-  if (start.server_side && state->reader) start.received = state->reader->state()->take_buffer();
+  start.ssl_session = std::move(options.ssl_session);
+  // A client may have begun TLS in the same packet as its last line of plain text. A server cannot:
+  // what is there then was put in by somebody else and must not be read as if TLS had protected it;
+  // taken for TLS, it ends the handshake.
+  if (state->reader) start.received = state->reader->state()->take_buffer();
   auto transport =
       co_await brio::start_tls(state->transport, protocol, std::move(sslcontext), std::move(start));
   state->transport = std::move(transport);

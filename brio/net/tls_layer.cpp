@@ -2,6 +2,7 @@
 
 namespace brio::net {
 
+TLSSession::~TLSSession() = default;
 TLSLayer::~TLSLayer() = default;
 TLSContext::~TLSContext() = default;
 

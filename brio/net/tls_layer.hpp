@@ -13,6 +13,15 @@
 
 namespace brio::net {
 
+/// What lets a connection skip the key exchange; tls::SSLSession is the one that there is.
+class BRIO_API TLSSession {
+public:
+  TLSSession() = default;
+  TLSSession(const TLSSession&) = delete;
+  TLSSession& operator=(const TLSSession&) = delete;
+  virtual ~TLSSession();
+};
+
 /// How a TLS layer is to be made.
 struct TLSLayerOptions {
   /// Which side of the handshake we take.
@@ -25,6 +34,8 @@ struct TLSLayerOptions {
   std::optional<Duration> ssl_shutdown_timeout = std::nullopt;
   /// False for start_tls: the application's protocol knows that it is connected.
   bool call_connection_made = true;
+  /// A client: an earlier connection's session, to be resumed; null for none.
+  std::shared_ptr<const TLSSession> session = nullptr;
   /// Ciphertext that arrived before the upgrade.
   std::string received = {};
 };

@@ -2,6 +2,7 @@
 
 #include <brio/tls/error.hpp>
 #include <brio/tls/openssl.hpp>
+#include <brio/tls/reasons.hpp>
 #include <brio/tls/x509.hpp>
 
 #include <arpa/inet.h>
@@ -79,14 +80,17 @@ std::string take_error_reason(int* code) {
   return reason != nullptr ? std::string(reason) : "error " + std::to_string(error);
 }
 
-void throw_queued_error(const std::string& operation) {
+void throw_queued_error(const std::string& operation, std::string_view hint) {
+  const bool ours = ERR_GET_LIB(ERR_peek_last_error()) == ERR_LIB_SSL;
   int code = 0;
   std::string reason = take_error_reason(&code);
   std::string text = operation + " failed: " + reason;
+  if (hint.empty() && ours) hint = explain_reason(code);
+  if (!hint.empty()) text += " (" + std::string(hint) + ")";
   throw SSLError(code, std::move(reason), std::move(text));
 }
 
-X509StackPtr parse_certificates(std::string_view pem) {
+X509StackPtr parse_certificates(std::string_view pem, const std::string& source) {
   X509StackPtr stack(sk_X509_new_null());
   const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   if (!stack || !bio) throw std::bad_alloc();
@@ -100,8 +104,9 @@ X509StackPtr parse_certificates(std::string_view pem) {
   const unsigned long error = ERR_peek_last_error();
   const bool end =
       ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
-  if (!end) throw_queued_error("reading a certificate");
-  if (sk_X509_num(stack.get()) == 0) throw_queued_error("looking for a certificate");
+  if (!end) throw_queued_error("reading a certificate" + source);
+  if (sk_X509_num(stack.get()) == 0)
+    throw_queued_error("reading a certificate" + source, "there is none in it");
   ERR_clear_error();
   return stack;
 }

@@ -1,38 +1,20 @@
 #include <brio/tls/context.hpp>
 
+#include <brio/tls/callbacks.hpp>
+#include <brio/tls/chain.hpp>
 #include <brio/tls/object.hpp>
 #include <brio/tls/openssl.hpp>
 
 #include <cerrno>
-#include <cstdio>
-#include <cstring>
+#include <cstdlib>
+#include <fcntl.h>
+#include <openssl/rand.h>
+#include <unistd.h>
 
 namespace brio::tls {
 
 namespace {
 using detail::throw_queued_error;
-
-std::string read_file(const std::string& path) {
-  const std::unique_ptr<std::FILE, detail::Freer<&std::fclose>> file(
-      std::fopen(path.c_str(), "rbe"));
-  if (!file) throw_oserror(errno, "open '" + path + "'");
-  std::string content;
-  char chunk[8192];
-  std::size_t count = 0;
-  while ((count = std::fread(chunk, 1, sizeof chunk, file.get())) > 0) {
-    content.append(chunk, count);
-  }
-  if (std::ferror(file.get()) != 0) throw_oserror(errno, "read '" + path + "'");
-  return content;
-}
-
-// OpenSSL asks here for a key's password; without one it would ask on the terminal.
-int give_password(char* buffer, int size, int /*writing*/, void* user) {
-  const auto& password = *static_cast<const std::string*>(user);
-  if (password.empty() || password.size() > static_cast<std::size_t>(size)) return -1;
-  std::memcpy(buffer, password.data(), password.size());
-  return static_cast<int>(password.size());
-}
 
 int version_number(TLSVersion version) {
   return version == TLSVersion::v1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
@@ -73,59 +55,28 @@ SSLContext::SSLContext(Role role)
   SSL_CTX_set_dh_auto(context_, 1);
   X509_VERIFY_PARAM_set_hostflags(SSL_CTX_get0_param(context_),
                                   X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  // A server that asks for client certificates refuses to resume a session without it.
-  static const unsigned char session_context[] = "brio";
-  SSL_CTX_set_session_id_context(context_, session_context, sizeof session_context - 1);
+  SSL_CTX_set_app_data(context_, this);
+  renew_session_id();
   SSL_CTX_set_alpn_select_cb(context_, &choose_alpn, &alpn_);
   set_verify_mode(verify_mode_);
 }
 
-SSLContext::~SSLContext() { SSL_CTX_free(context_); }
-
-void SSLContext::load_cert_chain(const std::string& certfile, const std::string& keyfile,
-                                 const std::string& password) {
-  const std::string certificates = read_file(certfile);
-  const std::string key = keyfile.empty() ? std::string() : read_file(keyfile);
-  load_cert_chain_pem(certificates, key, password);
+SSLContext::~SSLContext() {
+  // A connection may keep OpenSSL's part for longer.
+  SSL_CTX_set_app_data(context_, nullptr);
+  SSL_CTX_set_keylog_callback(context_, nullptr);
+  SSL_CTX_free(context_);
+  if (keylog_fd_ >= 0) ::close(keylog_fd_);
 }
 
-void SSLContext::load_cert_chain_pem(std::string_view certificates, std::string_view key,
-                                     const std::string& password) {
-  ERR_clear_error();
-  const detail::X509StackPtr chain = detail::parse_certificates(certificates);
-  const detail::X509Ptr leaf(sk_X509_shift(chain.get()));
-  const std::string_view key_text = key.empty() ? certificates : key;
-  const detail::BioPtr bio(BIO_new_mem_buf(key_text.data(), static_cast<int>(key_text.size())));
-  if (!bio) throw std::bad_alloc();
-  const detail::KeyPtr private_key(PEM_read_bio_PrivateKey(bio.get(), nullptr, &give_password,
-                                                           const_cast<std::string*>(&password)));
-  if (!private_key) throw_queued_error("reading a private key");
-  // In one step, so that a live context never has a new certificate with the old key.
-  if (SSL_CTX_use_cert_and_key(context_, leaf.get(), private_key.get(), chain.get(), 1) != 1) {
-    throw_queued_error("loading a certificate and its key");
-  }
-}
-
-void SSLContext::load_verify_locations(const VerifyLocations& locations) {
-  ERR_clear_error();
-  if (!locations.cafile.empty()) {
-    (void)read_file(locations.cafile);  // a missing file is an OSError that names it
-    if (SSL_CTX_load_verify_file(context_, locations.cafile.c_str()) != 1) {
-      throw_queued_error("loading certificates from '" + locations.cafile + "'");
-    }
-  }
-  if (!locations.capath.empty() &&
-      SSL_CTX_load_verify_dir(context_, locations.capath.c_str()) != 1) {
-    throw_queued_error("loading certificates from '" + locations.capath + "'");
-  }
-  if (!locations.cadata.empty()) {
-    const detail::X509StackPtr certificates = detail::parse_certificates(locations.cadata);
-    X509_STORE* store = SSL_CTX_get_cert_store(context_);
-    for (int i = 0; i < sk_X509_num(certificates.get()); ++i) {
-      if (X509_STORE_add_cert(store, sk_X509_value(certificates.get(), i)) != 1) {
-        throw_queued_error("loading a trusted certificate");
-      }
-    }
+void SSLContext::renew_session_id() {
+  if (role_ == Role::client) return;
+  // Sessions are resumed only where they began, by context and by verification: otherwise a client
+  // could take a session from where no certificate is asked for to where one is.
+  unsigned char bytes[SSL_MAX_SID_CTX_LENGTH];
+  if (RAND_bytes(bytes, sizeof bytes) != 1 ||
+      SSL_CTX_set_session_id_context(context_, bytes, sizeof bytes) != 1) {
+    throw_queued_error("making a TLS context");
   }
 }
 
@@ -140,6 +91,7 @@ void SSLContext::set_verify_mode(VerifyMode mode) {
   if (mode == VerifyMode::none && check_hostname_) {
     throw ValueError("verify_mode cannot be none while check_hostname is on");
   }
+  if (mode != verify_mode_) renew_session_id();
   verify_mode_ = mode;
   int flags = SSL_VERIFY_NONE;
   if (mode == VerifyMode::optional) flags = SSL_VERIFY_PEER;
@@ -154,10 +106,12 @@ void SSLContext::set_check_hostname(bool on) {
 
 void SSLContext::set_minimum_version(TLSVersion version) {
   SSL_CTX_set_min_proto_version(context_, version_number(version));
+  minimum_version_ = version;
 }
 
 void SSLContext::set_maximum_version(TLSVersion version) {
   SSL_CTX_set_max_proto_version(context_, version_number(version));
+  maximum_version_ = version;
 }
 
 void SSLContext::set_ciphers(const std::string& list) {
@@ -165,6 +119,38 @@ void SSLContext::set_ciphers(const std::string& list) {
   if (SSL_CTX_set_cipher_list(context_, list.c_str()) != 1) {
     throw_queued_error("setting the ciphers '" + list + "'");
   }
+}
+
+void SSLContext::set_ciphersuites(const std::string& list) {
+  ERR_clear_error();
+  if (SSL_CTX_set_ciphersuites(context_, list.c_str()) != 1) {
+    throw_queued_error("setting the cipher suites '" + list + "'");
+  }
+}
+
+void SSLContext::set_num_tickets(std::size_t count) {
+  if (role_ == Role::client) throw ValueError("a client's SSLContext gives no tickets");
+  SSL_CTX_set_num_tickets(context_, count);
+}
+
+std::size_t SSLContext::num_tickets() const noexcept { return SSL_CTX_get_num_tickets(context_); }
+
+void SSLContext::set_sni_callback(SNICallback callback) {
+  sni_callback_ = std::move(callback);
+  SSL_CTX_set_client_hello_cb(context_, &Callbacks::choose_context, this);
+  SSL_CTX_set_tlsext_servername_callback(context_, &Callbacks::acknowledge_name);
+}
+
+void SSLContext::set_keylog_filename(const std::string& filename) {
+  int fd = -1;
+  if (!filename.empty()) {
+    fd = ::open(filename.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) throw_oserror(errno, "open '" + filename + "'");
+  }
+  if (keylog_fd_ >= 0) ::close(keylog_fd_);
+  keylog_fd_ = fd;
+  keylog_filename_ = filename;
+  SSL_CTX_set_keylog_callback(context_, fd >= 0 ? &Callbacks::log_key : nullptr);
 }
 
 void SSLContext::set_alpn_protocols(const std::vector<std::string>& protocols) {
@@ -185,8 +171,9 @@ void SSLContext::set_alpn_protocols(const std::vector<std::string>& protocols) {
   alpn_ = std::move(wire);
 }
 
-std::unique_ptr<SSLObject> SSLContext::wrap(const std::string& server_hostname) const {
-  return std::unique_ptr<SSLObject>(new SSLObject(shared_from_this(), server_hostname));
+std::unique_ptr<SSLObject> SSLContext::wrap(const std::string& server_hostname,
+                                            const net::TLSSession* session) const {
+  return std::unique_ptr<SSLObject>(new SSLObject(shared_from_this(), server_hostname, session));
 }
 
 std::shared_ptr<SSLContext> create_default_context(Role role,
@@ -199,6 +186,9 @@ std::shared_ptr<SSLContext> create_default_context(Role role,
     context->load_verify_locations({options.cafile, options.capath, options.cadata});
   } else if (role == Role::client) {
     context->load_default_certs();
+  }
+  if (const char* file = ::secure_getenv("SSLKEYLOGFILE"); file != nullptr && *file != '\0') {
+    context->set_keylog_filename(file);
   }
   return context;
 }

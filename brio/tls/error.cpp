@@ -24,9 +24,11 @@ SSLError::SSLError(int code, std::string reason, std::string text)
       reason_(std::make_shared<const std::string>(std::move(reason))) {}
 SSLError::~SSLError() = default;
 
-SSLCertVerificationError::SSLCertVerificationError(int verify_code, std::string verify_message)
+SSLCertVerificationError::SSLCertVerificationError(int verify_code, std::string verify_message,
+                                                   const std::string& operation)
     : SSLError(SSL_R_CERTIFICATE_VERIFY_FAILED, verify_message,
-               "certificate verify failed: " + verify_message),
+               (operation.empty() ? "" : operation + " failed: ") +
+                   "certificate verify failed: " + verify_message),
       verify_code_(verify_code) {}
 SSLCertVerificationError::~SSLCertVerificationError() = default;
 

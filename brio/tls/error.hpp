@@ -8,8 +8,9 @@
 
 namespace brio::tls {
 
-/// A failure of the TLS layer (ssl.SSLError). what() says what was tried and the reason, for
-/// example "TLS handshake failed: wrong version number".
+/// A failure of the TLS layer (ssl.SSLError). what() says what was tried, with whom, and the
+/// reason: "TLS handshake with localhost (127.0.0.1:80) failed: wrong version number (the peer
+/// answers in plain HTTP: it speaks no TLS on this port)".
 class BRIO_API SSLError : public OSError {
 public:
   /// `reason` is the library's word for it ("wrong version number"), `text` the whole message.
@@ -25,11 +26,14 @@ private:
 };
 
 /// The peer's certificate was refused (ssl.SSLCertVerificationError). what() names the reason:
-/// "certificate verify failed: self-signed certificate", "certificate verify failed: hostname
-/// mismatch, certificate is not valid for 'a.example' (it names b.example)".
+/// "certificate verify failed: self-signed certificate (CN=x)", "certificate verify failed:
+/// hostname mismatch, certificate is not valid for 'a.example' (it names b.example)".
 class BRIO_API SSLCertVerificationError : public SSLError {
 public:
-  SSLCertVerificationError(int verify_code, std::string verify_message);
+  /// `operation` is what was tried, with whom ("TLS handshake with localhost"); "" for no word of
+  /// it.
+  SSLCertVerificationError(int verify_code, std::string verify_message,
+                           const std::string& operation = {});
   SSLCertVerificationError(const SSLCertVerificationError&) = default;
   SSLCertVerificationError& operator=(const SSLCertVerificationError&) = default;
   ~SSLCertVerificationError() override;

@@ -1,6 +1,8 @@
 #include <brio/tls/object.hpp>
 
+#include <brio/tls/callbacks.hpp>
 #include <brio/tls/openssl.hpp>
+#include <brio/tls/reasons.hpp>
 #include <brio/tls/x509.hpp>
 
 #include <arpa/inet.h>
@@ -11,7 +13,7 @@
 namespace brio::tls {
 
 // The BIO through which OpenSSL reads and writes our byte queues.
-struct BioAccess {
+struct Callbacks::Bio {
   static SSLObject& object(BIO* bio) { return *static_cast<SSLObject*>(BIO_get_data(bio)); }
 
   static int read(BIO* bio, char* out, int size) {
@@ -54,64 +56,7 @@ struct BioAccess {
     }();
     return made;
   }
-
-  // The handshake goes on with the certificate of the context that the callback chose.
-  static int choose_context(SSL* ssl, int* alert, void* user) {
-    const auto& callback = *static_cast<const SSLContext::SNICallback*>(user);
-    auto& self = *static_cast<SSLObject*>(SSL_get_app_data(ssl));
-    const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    if (!callback) return SSL_TLSEXT_ERR_NOACK;
-    try {
-      auto chosen = callback(name != nullptr ? name : "");
-      if (!chosen) {
-        const std::string asked = name != nullptr ? name : "";
-        self.callback_error_ = std::make_exception_ptr(
-            SSLError(SSL_R_CALLBACK_FAILED, "unrecognized name",
-                     "TLS handshake failed: unrecognized name '" + asked + "'"));
-        *alert = SSL_AD_UNRECOGNIZED_NAME;
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
-      }
-      SSL_set_SSL_CTX(ssl, chosen->native_handle());
-      SSL_set_verify(ssl, SSL_CTX_get_verify_mode(chosen->native_handle()), &note_verify_error);
-      self.chosen_context_ = std::move(chosen);
-      return SSL_TLSEXT_ERR_OK;
-    } catch (...) {
-      self.callback_error_ = std::current_exception();
-      *alert = SSL_AD_INTERNAL_ERROR;
-      return SSL_TLSEXT_ERR_ALERT_FATAL;
-    }
-  }
-
-  // Only here, inside the verification, is the refused certificate still at hand.
-  static int note_verify_error(int ok, X509_STORE_CTX* store) {
-    const int code = X509_STORE_CTX_get_error(store);
-    const bool mismatch =
-        code == X509_V_ERR_HOSTNAME_MISMATCH || code == X509_V_ERR_IP_ADDRESS_MISMATCH;
-    if (ok == 1 || !mismatch) return ok;
-    auto* ssl =
-        static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-    X509* certificate = X509_STORE_CTX_get0_cert(store);
-    if (ssl == nullptr || certificate == nullptr) return ok;
-    try {
-      const Certificate refused = detail::describe_certificate(certificate);
-      std::string names;
-      for (const auto* list : {&refused.dns_names, &refused.ip_addresses}) {
-        for (const std::string& name : *list) names += (names.empty() ? "" : ", ") + name;
-      }
-      static_cast<SSLObject*>(SSL_get_app_data(ssl))->certificate_names_ =
-          names.empty() ? refused.subject : names;
-    } catch (...) {
-      // Out of memory: the error text goes without the names.
-    }
-    return ok;
-  }
 };
-
-void SSLContext::set_sni_callback(SNICallback callback) {
-  sni_callback_ = std::move(callback);
-  SSL_CTX_set_tlsext_servername_arg(context_, &sni_callback_);
-  SSL_CTX_set_tlsext_servername_callback(context_, &BioAccess::choose_context);
-}
 
 namespace {
 // X509_VERIFY_PARAM_set1_ip_asc wants no scope; none is allowed in a certificate either.
@@ -124,8 +69,12 @@ bool is_ip(const std::string& host) {
 int clamp_size(std::size_t size) { return size > INT_MAX ? INT_MAX : static_cast<int>(size); }
 }  // namespace
 
-SSLObject::SSLObject(std::shared_ptr<const SSLContext> context, const std::string& server_hostname)
-    : context_(std::move(context)), server_hostname_(server_hostname) {
+SSLObject::SSLObject(std::shared_ptr<const SSLContext> context, const std::string& server_hostname,
+                     const net::TLSSession* session)
+    : context_(std::move(context)),
+      server_hostname_(server_hostname),
+      session_verified_(context_->verify_mode() != VerifyMode::none),
+      session_name_checked_(context_->check_hostname()) {
   const bool client = context_->role() == Role::client;
   if (server_hostname_.find('\0') != std::string::npos ||
       (!server_hostname_.empty() && server_hostname_.front() == '.')) {
@@ -137,13 +86,14 @@ SSLObject::SSLObject(std::shared_ptr<const SSLContext> context, const std::strin
   ERR_clear_error();
   std::unique_ptr<SSL, detail::Freer<&SSL_free>> ssl(SSL_new(context_->native_handle()));
   if (!ssl) detail::throw_queued_error("making a TLS connection");
-  BIO* bio = BIO_new(BioAccess::method());
+  BIO* bio = BIO_new(Callbacks::Bio::method());
   if (bio == nullptr) throw std::bad_alloc();
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl.get(), bio, bio);
+  context_->apply_chains(ssl.get());
   SSL_set_app_data(ssl.get(), this);
-  SSL_set_verify(ssl.get(), SSL_get_verify_mode(ssl.get()), &BioAccess::note_verify_error);
+  SSL_set_verify(ssl.get(), SSL_get_verify_mode(ssl.get()), &Callbacks::note_verify_error);
   if (client && !server_hostname_.empty()) {
     X509_VERIFY_PARAM* parameters = SSL_get0_param(ssl.get());
     const bool ip = is_ip(server_hostname_);
@@ -162,7 +112,9 @@ SSLObject::SSLObject(std::shared_ptr<const SSLContext> context, const std::strin
   } else {
     SSL_set_accept_state(ssl.get());
   }
-  ssl_ = ssl.release();
+  ssl_ = ssl.get();
+  if (session != nullptr) resume_session(*session);
+  [[maybe_unused]] const SSL* const kept = ssl.release();
 }
 
 SSLObject::~SSLObject() { SSL_free(ssl_); }
@@ -179,7 +131,25 @@ void SSLObject::reclaim_incoming() noexcept {
   }
 }
 
-void SSLObject::throw_ssl_error(const char* operation) {
+std::string SSLObject::describe(Step step) const {
+  // "TLS handshake with localhost (127.0.0.1:443)"
+  std::string peer = detail::printable(server_hostname_);
+  if (peer.empty() || peer_name_.starts_with(peer + ":") ||
+      peer_name_.starts_with("[" + peer + "]")) {
+    peer = peer_name_;
+  } else if (!peer_name_.empty()) {
+    peer += " (" + peer_name_ + ")";
+  }
+  switch (step) {
+    case Step::handshake: return peer.empty() ? "TLS handshake" : "TLS handshake with " + peer;
+    case Step::read: return peer.empty() ? "TLS read" : "TLS read from " + peer;
+    case Step::write: return peer.empty() ? "TLS write" : "TLS write to " + peer;
+    case Step::shutdown: break;
+  }
+  return peer.empty() ? "TLS shutdown" : "TLS shutdown with " + peer;
+}
+
+void SSLObject::throw_ssl_error(Step step) {
   if (callback_error_) {
     ERR_clear_error();
     std::rethrow_exception(std::exchange(callback_error_, nullptr));
@@ -193,26 +163,30 @@ void SSLObject::throw_ssl_error(const char* operation) {
     if (code == X509_V_ERR_HOSTNAME_MISMATCH || code == X509_V_ERR_IP_ADDRESS_MISMATCH) {
       text = code == X509_V_ERR_HOSTNAME_MISMATCH ? "hostname mismatch" : "IP address mismatch";
       text += ", certificate is not valid for '" + server_hostname_ + "'";
-      if (!certificate_names_.empty()) text += " (it names " + certificate_names_ + ")";
+      if (!certificate_detail_.empty()) text += " (it names " + certificate_detail_ + ")";
+    } else if (!certificate_detail_.empty()) {
+      text += " (" + certificate_detail_ + ")";
     }
-    throw SSLCertVerificationError(static_cast<int>(code), std::move(text));
+    throw SSLCertVerificationError(static_cast<int>(code), std::move(text), describe(step));
   }
   if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
     ERR_clear_error();
-    throw SSLEOFError(operation);
+    throw SSLEOFError(describe(step));
   }
-  detail::throw_queued_error(operation);
+  const bool stranger = step == Step::handshake && reason != SSL_R_HTTP_REQUEST &&
+                        reason != SSL_R_HTTPS_PROXY_REQUEST;
+  detail::throw_queued_error(describe(step), stranger ? detail::explain_beginning(beginning_) : "");
 }
 
-SSLObject::Trouble SSLObject::sort_out(int result, const char* operation) {
+SSLObject::Trouble SSLObject::sort_out(int result, Step step) {
   switch (SSL_get_error(ssl_, result)) {
     case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE: return Trouble::again;
     case SSL_ERROR_ZERO_RETURN: return Trouble::close_notify;
     case SSL_ERROR_SYSCALL:
-      if (ERR_peek_error() == 0) throw SSLEOFError(operation);
+      if (ERR_peek_error() == 0) throw SSLEOFError(describe(step));
       [[fallthrough]];
-    default: throw_ssl_error(operation);
+    default: throw_ssl_error(step);
   }
 }
 
@@ -221,9 +195,9 @@ bool SSLObject::do_handshake() {
   ERR_clear_error();
   const int result = SSL_do_handshake(ssl_);
   if (result != 1) {
-    const Trouble trouble = sort_out(result, "TLS handshake");
+    const Trouble trouble = sort_out(result, Step::handshake);
     reclaim_incoming();
-    if (trouble == Trouble::close_notify) throw SSLEOFError("TLS handshake");
+    if (trouble == Trouble::close_notify) throw SSLEOFError(describe(Step::handshake));
     return false;
   }
   reclaim_incoming();
@@ -239,7 +213,7 @@ std::optional<std::size_t> SSLObject::read(char* out, std::size_t size) {
     reclaim_incoming();
     return static_cast<std::size_t>(count);
   }
-  const Trouble trouble = sort_out(count, "TLS read");
+  const Trouble trouble = sort_out(count, Step::read);
   reclaim_incoming();
   if (trouble == Trouble::close_notify) return 0;
   return std::nullopt;
@@ -251,9 +225,9 @@ std::size_t SSLObject::write(std::string_view data) {
     ERR_clear_error();
     const int count = SSL_write(ssl_, data.data() + taken, clamp_size(data.size() - taken));
     if (count <= 0) {
-      if (sort_out(count, "TLS write") == Trouble::again) break;
+      if (sort_out(count, Step::write) == Trouble::again) break;
       throw SSLError(SSL_R_PROTOCOL_IS_SHUTDOWN, "protocol is shutdown",
-                     "TLS write failed: protocol is shutdown");
+                     describe(Step::write) + " failed: protocol is shutdown");
     }
     taken += static_cast<std::size_t>(count);
   }
@@ -264,7 +238,7 @@ bool SSLObject::unwrap() {
   ERR_clear_error();
   if ((SSL_get_shutdown(ssl_) & SSL_SENT_SHUTDOWN) == 0) {
     const int result = SSL_shutdown(ssl_);
-    if (result < 0 && sort_out(result, "TLS shutdown") == Trouble::again) return false;
+    if (result < 0 && sort_out(result, Step::shutdown) == Trouble::again) return false;
   }
   // Reading, not SSL_shutdown again: that one fails on application data that was under way when
   // we closed. Nobody wants it any more.
@@ -273,7 +247,7 @@ bool SSLObject::unwrap() {
     ERR_clear_error();
     const int count = SSL_read(ssl_, discarded, sizeof discarded);
     if (count > 0) continue;
-    const Trouble trouble = sort_out(count, "TLS shutdown");
+    const Trouble trouble = sort_out(count, Step::shutdown);
     reclaim_incoming();
     if (trouble == Trouble::again) return false;
   }
@@ -300,6 +274,29 @@ std::optional<Certificate> SSLObject::getpeercert() const {
   X509* certificate = SSL_get0_peer_certificate(ssl_);
   if (certificate == nullptr) return std::nullopt;
   return detail::describe_certificate(certificate);
+}
+
+namespace {
+std::vector<Certificate> describe_all(const STACK_OF(X509) * stack) {
+  std::vector<Certificate> all;
+  for (int i = 0; i < sk_X509_num(stack); ++i) {
+    all.push_back(detail::describe_certificate(sk_X509_value(stack, i)));
+  }
+  return all;
+}
+}  // namespace
+
+std::vector<Certificate> SSLObject::get_unverified_chain() const {
+  std::vector<Certificate> all = describe_all(SSL_get_peer_cert_chain(ssl_));
+  // On the server's side OpenSSL leaves the peer's own certificate out.
+  if (server_side()) {
+    if (auto own = getpeercert()) all.insert(all.begin(), *std::move(own));
+  }
+  return all;
+}
+
+std::vector<Certificate> SSLObject::get_verified_chain() const {
+  return describe_all(SSL_get0_verified_chain(ssl_));
 }
 
 std::string SSLObject::selected_alpn_protocol() const {

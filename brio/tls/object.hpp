@@ -5,7 +5,9 @@
 #include <brio/tls/certificate.hpp>
 #include <brio/tls/context.hpp>
 #include <brio/tls/error.hpp>
+#include <brio/tls/session.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -30,7 +32,12 @@ public:
   // ---- ciphertext ----
 
   /// Bytes from the peer.
-  void feed(std::string_view ciphertext) { incoming_.append(ciphertext); }
+  void feed(std::string_view ciphertext) {
+    if (beginning_.size() < 5) {
+      beginning_.append(ciphertext.substr(0, 5 - beginning_.size()));
+    }
+    incoming_.append(ciphertext);
+  }
   /// The transport's end-of-file. Without a close_notify before it, read() and do_handshake()
   /// throw SSLEOFError once the bytes are used up.
   void feed_eof() noexcept { incoming_eof_ = true; }
@@ -44,6 +51,9 @@ public:
   [[nodiscard]] std::size_t outgoing_size() const noexcept { return outgoing_.size(); }
   /// Bytes for the peer, removed from here.
   [[nodiscard]] std::string take_outgoing() noexcept;
+
+  /// Whom error texts are to name ("127.0.0.1:443"); "" names nobody but the server_hostname.
+  void set_peer_name(std::string name) { peer_name_ = std::move(name); }
 
   // ---- steps ----
 
@@ -61,6 +71,13 @@ public:
   /// Says close_notify. True once the peer has said it too, false while bytes from the peer are
   /// needed. Throws SSLError when the peer sent application data instead.
   [[nodiscard]] bool unwrap();
+
+  // ---- texts of errors that the transport beneath finds ----
+
+  /// "TLS handshake with localhost (127.0.0.1:443)".
+  [[nodiscard]] std::string describe_handshake() const { return describe(Step::handshake); }
+  /// Throws the SSLEOFError of a connection that ended without close_notify.
+  [[noreturn]] void throw_truncated() const { throw SSLEOFError(describe(Step::read)); }
 
   // ---- what was agreed ----
 
@@ -82,22 +99,37 @@ public:
   [[nodiscard]] std::string selected_alpn_protocol() const;
   /// Did an earlier session save the key exchange?
   [[nodiscard]] bool session_reused() const;
+  /// The newest session, for a later connection to resume; null before the handshake is done. In
+  /// TLS 1.3 it is not resumable() before the server's tickets have been read.
+  [[nodiscard]] std::shared_ptr<const SSLSession> session() const;
+  /// The peer's certificate and those it sent with it, unchecked (get_unverified_chain).
+  [[nodiscard]] std::vector<Certificate> get_unverified_chain() const;
+  /// The chain from the peer's certificate to a trusted one (get_verified_chain); empty where none
+  /// was verified, and on a resumed connection.
+  [[nodiscard]] std::vector<Certificate> get_verified_chain() const;
   /// The peer has said close_notify: nothing was cut off.
   [[nodiscard]] bool close_notify_received() const;
-  /// The context that made this.
+  /// The context that made this, or the one that its SNI callback chose.
   [[nodiscard]] const std::shared_ptr<const SSLContext>& context() const noexcept {
-    return context_;
+    return chosen_context_ ? chosen_context_ : context_;
   }
 
 private:
   friend class SSLContext;
-  friend struct BioAccess;
-  SSLObject(std::shared_ptr<const SSLContext> context, const std::string& server_hostname);
+  friend class SSLSession;
+  friend struct Callbacks;
+  SSLObject(std::shared_ptr<const SSLContext> context, const std::string& server_hostname,
+            const net::TLSSession* session);
+
+  // What is being done, for the text of an error.
+  enum class Step { handshake, read, write, shutdown };
+  [[nodiscard]] std::string describe(Step step) const;
+  void resume_session(const net::TLSSession& session);
 
   // What SSL_get_error said after a call, sorted: nothing for "not yet".
   enum class Trouble { again, close_notify, eof };
-  Trouble sort_out(int result, const char* operation);
-  [[noreturn]] void throw_ssl_error(const char* operation);
+  Trouble sort_out(int result, Step step);
+  [[noreturn]] void throw_ssl_error(Step step);
   void reclaim_incoming() noexcept;
 
   std::shared_ptr<const SSLContext> context_;
@@ -110,7 +142,11 @@ private:
   std::string outgoing_;
   bool incoming_eof_ = false;
   bool handshake_done_ = false;
-  std::string certificate_names_;      // of a certificate refused for its names, for the text
+  bool session_verified_;  // what the context asked for when this began
+  bool session_name_checked_;
+  std::string beginning_;  // the peer's first bytes: is it TLS at all?
+  std::string peer_name_;
+  std::string certificate_detail_;     // of a certificate that was refused, for the text
   std::exception_ptr callback_error_;  // thrown by an SNI callback, carried past OpenSSL's C code
 };
 

@@ -40,9 +40,11 @@ using NamesPtr = std::unique_ptr<GENERAL_NAMES, FreeNames>;
 
 /// OpenSSL's newest error as text ("no start line"), and an emptied error queue.
 [[nodiscard]] std::string take_error_reason(int* code = nullptr);
-/// Throws SSLError "operation failed: reason" from OpenSSL's error queue.
-[[noreturn]] void throw_queued_error(const std::string& operation);
-/// The certificates of PEM text.
-[[nodiscard]] X509StackPtr parse_certificates(std::string_view pem);
+/// Throws SSLError "operation failed: reason (hint)" from OpenSSL's error queue. Without a `hint`
+/// the reason is explained where it needs to be.
+[[noreturn]] void throw_queued_error(const std::string& operation, std::string_view hint = {});
+/// The certificates of PEM text; `source` says for errors where it is from (" from 'a.pem'", or
+/// "").
+[[nodiscard]] X509StackPtr parse_certificates(std::string_view pem, const std::string& source = {});
 
 }  // namespace brio::tls::detail

@@ -5,6 +5,7 @@
 #include <brio/net/loop_state.hpp>
 #include <brio/net/socket_transport.hpp>
 #include <brio/net/system_calls.hpp>
+#include <brio/tls/reasons.hpp>
 
 #include <array>
 #include <cerrno>
@@ -27,6 +28,14 @@ Duration positive(std::optional<Duration> given, Duration fallback, const char* 
     throw ValueError(std::string(name) + " should be a positive number");
   }
   return *given;
+}
+
+std::string name_of_peer(const Transport& transport) {
+  const auto address = transport.get_extra_info<net::SocketAddress>("peername");
+  // One end of a socketpair has no name.
+  if (!address || address->family() == AF_UNSPEC) return {};
+  if (address->family() == AF_UNIX && address->path().empty()) return {};
+  return printable(address->to_string());
 }
 
 std::string in_seconds(Duration duration) {
@@ -57,7 +66,8 @@ SSLProtocol::SSLProtocol(EventLoop& loop, std::shared_ptr<Protocol> app_protocol
   if (!options.server_side && context_->role() == Role::server) {
     throw ValueError("a server's SSLContext cannot connect");
   }
-  object_ = context_->wrap(options.server_side ? std::string() : options.server_hostname);
+  object_ = context_->wrap(options.server_side ? std::string() : options.server_hostname,
+                           options.session.get());
   object_->feed(options.received);
   set_app_protocol(std::move(app_protocol));
 }
@@ -93,6 +103,7 @@ void SSLProtocol::cancel_timers() {
 
 void SSLProtocol::connection_made(std::shared_ptr<Transport> transport) {
   transport_ = std::move(transport);
+  object_->set_peer_name(name_of_peer(*transport_));
   if (app_transport_.closed_) {
     abort(nullptr);  // given up before it began: the connect was cancelled
     return;
@@ -118,22 +129,22 @@ bool SSLProtocol::eof_received() {
   try {
     switch (state_) {
       case State::handshake:
-        handshake_failed(std::make_exception_ptr(
-            ConnectionResetError(std::error_code(ECONNRESET, std::generic_category()),
-                                 "TLS handshake failed: the peer closed the connection")));
+        handshake_failed(std::make_exception_ptr(ConnectionResetError(
+            std::error_code(ECONNRESET, std::generic_category()),
+            object_->describe_handshake() + " failed: the peer closed the connection")));
         break;
       case State::wrapped:
         state_ = State::flushing;
         // What has arrived is still to be read.
         if (app_reading_paused_) return true;
         do_flush();
-        break;
+        return kept_by_layer_;
       case State::flushing:
         do_write();
         state_ = State::shutdown;
         do_shutdown();
-        break;
-      case State::shutdown: do_shutdown(); break;
+        return kept_by_layer_;
+      case State::shutdown: do_shutdown(); return kept_by_layer_;
       case State::unwrapped: break;
     }
   } catch (...) {
@@ -159,9 +170,9 @@ void SSLProtocol::connection_lost(std::exception_ptr exc) {
   app_protocol_ = nullptr;
   app_buffered_ = nullptr;
   if (!exc && !handshake_done_) {
-    exc = std::make_exception_ptr(
-        ConnectionAbortedError(std::error_code(ECONNABORTED, std::generic_category()),
-                               "TLS handshake failed: the connection was closed"));
+    exc = std::make_exception_ptr(ConnectionAbortedError(
+        std::error_code(ECONNABORTED, std::generic_category()),
+        object_->describe_handshake() + " failed: the connection was closed"));
   }
   wake_waiter(exc);
   cancel_timers();
@@ -197,8 +208,8 @@ void SSLProtocol::handshake_timed_out() {
   if (state_ != State::handshake) return;
   fatal_error(std::make_exception_ptr(ConnectionAbortedError(
                   std::error_code(ECONNABORTED, std::generic_category()),
-                  "TLS handshake is taking longer than " + in_seconds(handshake_timeout_) +
-                      " seconds: aborting the connection")),
+                  object_->describe_handshake() + " is taking longer than " +
+                      in_seconds(handshake_timeout_) + " seconds: aborting the connection")),
               "TLS handshake timed out");
 }
 
@@ -242,6 +253,10 @@ void SSLProtocol::handshake_done() {
 // ---- shutdown
 
 void SSLProtocol::start_shutdown() {
+  if (std::exchange(kept_by_layer_, false) && state_ == State::shutdown) {
+    shutdown_done();
+    return;
+  }
   if (state_ == State::flushing || state_ == State::shutdown || state_ == State::unwrapped) return;
   app_transport_.closed_ = true;
   if (state_ == State::handshake) {
@@ -273,7 +288,7 @@ void SSLProtocol::do_shutdown() {
   try {
     if (eof_received_) {
       truncated_ = !object_->close_notify_received();
-      if (truncated_ && !context_->suppress_ragged_eofs()) throw SSLEOFError("TLS read");
+      if (truncated_ && !context_->suppress_ragged_eofs()) object_->throw_truncated();
     } else if (!object_->unwrap()) {
       send_outgoing();
       return;
@@ -284,8 +299,7 @@ void SSLProtocol::do_shutdown() {
     return;
   }
   force_outgoing();
-  call_eof_received();
-  shutdown_done();
+  if (!call_eof_received()) shutdown_done();
 }
 
 void SSLProtocol::shutdown_done() {

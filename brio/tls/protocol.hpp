@@ -104,7 +104,8 @@ private:
   void read_for_buffer(BufferedProtocol& protocol);
   void deliver(std::string_view data);
   void peer_closed();
-  void call_eof_received();
+  // True when a layer above keeps the connection.
+  bool call_eof_received();
   void control_lower_reading();
   void resume_app_reading();
 
@@ -136,6 +137,7 @@ private:
   bool handshake_done_ = false;
   bool eof_received_ = false;
   bool truncated_ = false;
+  bool kept_by_layer_ = false;  // a TLS layer above has not delivered everything yet; it closes us
   bool app_reading_paused_ = false;
   bool app_writing_paused_ = false;
   bool lower_reading_paused_ = false;

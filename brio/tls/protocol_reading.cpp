@@ -100,23 +100,27 @@ void SSLProtocol::read_for_buffer(BufferedProtocol& protocol) {
 }
 
 void SSLProtocol::peer_closed() {
-  call_eof_received();
-  start_shutdown();
+  // A TLS layer above may hold data that its protocol does not read yet; it closes us when that has
+  // been delivered.
+  if (!call_eof_received()) start_shutdown();
 }
 
-void SSLProtocol::call_eof_received() {
-  if (app_state_ != AppState::made) return;
+bool SSLProtocol::call_eof_received() {
+  if (app_state_ != AppState::made) return kept_by_layer_;
   app_state_ = AppState::eof;
   const std::shared_ptr<Protocol> protocol = app_protocol_;
-  if (!protocol) return;
+  if (!protocol) return false;
   try {
     if (protocol->eof_received()) {
+      kept_by_layer_ = dynamic_cast<net::TLSLayer*>(protocol.get()) != nullptr;
+      if (kept_by_layer_) return true;
       log(LogLevel::warning, "brio.tls",
           "returning true from eof_received() has no effect when using TLS");
     }
   } catch (...) {
     fatal_error(current_ordinary_exception(), "Error calling eof_received()");
   }
+  return false;
 }
 
 void SSLProtocol::control_lower_reading() {

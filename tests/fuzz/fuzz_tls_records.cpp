@@ -1,5 +1,6 @@
 // Any bytes as a peer's TLS records, before and after a handshake: errors are exceptions, never
-// more, and records cut anywhere give the plain text that they give whole.
+// more, and records cut anywhere, in the handshake and afterwards, however the text was cut when it
+// was written, give the plain text that they give whole.
 #include <brio/tls/context.hpp>
 #include <brio/tls/object.hpp>
 
@@ -68,6 +69,110 @@ std::string read_all(SSLObject& object) {
   return all;
 }
 
+// Sizes of pieces, from the input: small ones mostly, at times a whole record and more.
+class Sizes {
+public:
+  explicit Sizes(std::string_view bytes) : bytes_(bytes) {}
+  std::size_t next() {
+    if (bytes_.empty()) return 1;
+    const auto byte = static_cast<unsigned char>(bytes_[at_++ % bytes_.size()]);
+    return byte < 224 ? 1 + byte % 64 : static_cast<std::size_t>(byte - 223) * 1200;
+  }
+
+private:
+  std::string_view bytes_;
+  std::size_t at_ = 0;
+};
+
+// Gives `to` the records in pieces, with `step` after each.
+template <class Step>
+void feed_cut(SSLObject& to, const std::string& records, Sizes& sizes, Step step) {
+  for (std::size_t at = 0; at < records.size();) {
+    const std::size_t size = sizes.next();
+    to.feed(std::string_view(records).substr(at, size));
+    step();
+    at += size;
+  }
+}
+
+// A handshake whose records are cut anywhere, in both directions.
+void shake_hands_cut(SSLObject& client, SSLObject& server, Sizes& sizes) {
+  (void)client.do_handshake();
+  for (int round = 0; round < 4; ++round) {
+    feed_cut(server, client.take_outgoing(), sizes, [&] { (void)server.do_handshake(); });
+    feed_cut(client, server.take_outgoing(), sizes, [&] { (void)client.do_handshake(); });
+  }
+  require(client.handshake_done() && server.handshake_done());
+}
+
+// Plain text written in pieces, its records cut: it arrives whole. Then the same from a session.
+void exchange(const SSLContext& client_context, const SSLContext& server_context,
+              std::string_view bytes) {
+  std::shared_ptr<const SSLSession> session;
+  for (int visit = 0; visit < 2; ++visit) {
+    Sizes sizes(bytes);
+    const auto client = client_context.wrap("", session.get());
+    const auto server = server_context.wrap();
+    shake_hands_cut(*client, *server, sizes);
+    require(client->session_reused() == (visit == 1));
+    for (const bool upwards : {true, false}) {
+      SSLObject& from = upwards ? *client : *server;
+      SSLObject& to = upwards ? *server : *client;
+      // Some kilobytes, so that records of full size come as well.
+      std::string text(bytes);
+      while (!bytes.empty() && text.size() < 40'000) text += bytes;
+      std::string got;
+      for (std::size_t at = 0; at < text.size();) {
+        const std::string_view piece = std::string_view(text).substr(at, sizes.next() * 16);
+        require(from.write(piece) == piece.size());
+        at += piece.size();
+      }
+      feed_cut(to, from.take_outgoing(), sizes, [&] { got += read_all(to); });
+      require(got == text);
+    }
+    session = client->session();
+    require(session->resumable());
+    require(!client->unwrap());
+    std::string end;
+    feed_cut(*server, client->take_outgoing(), sizes, [&] { end += read_all(*server); });
+    require(end.starts_with('.'));
+    require(server->unwrap());
+    feed_cut(*client, server->take_outgoing(), sizes, [&] { (void)client->unwrap(); });
+    require(client->unwrap());
+  }
+}
+
+// A genuine handshake with a damaged byte, or cut short: an error or not, and nothing else.
+void damaged_handshake(const SSLContext& client_context, const SSLContext& server_context,
+                       std::string_view bytes) {
+  if (bytes.size() < 4) return;
+  const auto client = client_context.wrap();
+  const auto server = server_context.wrap();
+  const std::size_t place =
+      static_cast<unsigned char>(bytes[0]) << 8 | static_cast<unsigned char>(bytes[1]);
+  const char mask = bytes[2];
+  std::size_t passed = 0;
+  const auto damage = [&](std::string records) {
+    if (place >= passed && place - passed < records.size()) {
+      const std::size_t at = place - passed;
+      records[at] = static_cast<char>(records[at] ^ mask);
+    }
+    passed += records.size();
+    return records;
+  };
+  try {
+    for (int round = 0; round < 4; ++round) {
+      (void)client->do_handshake();
+      server->feed(damage(client->take_outgoing()));
+      (void)server->do_handshake();
+      client->feed(damage(server->take_outgoing()));
+    }
+    // Nothing was changed, or nothing that matters: both are agreed.
+  } catch (const brio::OSError&) {
+    // Found out.
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -112,5 +217,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   server->feed(bytes);
   server->feed_eof();
   (void)read_all(*server);
+
+  exchange(*client_context, *server_context, bytes);
+  damaged_handshake(*client_context, *server_context, bytes);
   return 0;
 }

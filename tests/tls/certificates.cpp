@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 #include <stdexcept>
 
@@ -42,7 +43,7 @@ TestCertificate make_certificate(const TestCertificateOptions& options) {
   using Cert = std::unique_ptr<X509, decltype(&X509_free)>;
 
   // Elliptic curves: a key in a fraction of a millisecond.
-  const Key key(need(EVP_EC_gen("P-256")), &EVP_PKEY_free);
+  const Key key(need(options.rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256")), &EVP_PKEY_free);
   const Cert certificate(need(X509_new()), &X509_free);
   X509_set_version(certificate.get(), 2);
   ASN1_INTEGER* serial = X509_get_serialNumber(certificate.get());

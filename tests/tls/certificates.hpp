@@ -20,6 +20,7 @@ struct TestCertificateOptions {
   const TestCertificate* issuer = nullptr;               ///< self-signed without
   bool authority = true;                                 ///< basicConstraints CA
   std::string key_password = {};
+  bool rsa = false;  ///< an RSA key instead of an elliptic one
 };
 
 [[nodiscard]] TestCertificate make_certificate(const TestCertificateOptions& options = {});

@@ -120,10 +120,10 @@ TEST_CASE("tls streams: a certificate that is not trusted, or names another host
       },
       {.debug = false});
   CHECK(ev.str() == "SSLCertVerificationError\nSSLCertVerificationError\nconnected\n");
-  CHECK(text ==
-        "certificate verify failed: self-signed certificate\n"
-        "certificate verify failed: hostname mismatch, certificate is not valid for 'example.org' "
-        "(it names localhost, 127.0.0.1)");
+  // The texts in full are in test_errors.cpp.
+  CHECK(text.find("certificate verify failed: self-signed certificate") != std::string::npos);
+  CHECK(text.find("certificate is not valid for 'example.org' (it names localhost, 127.0.0.1)") !=
+        std::string::npos);
 }
 
 TEST_CASE("tls streams: a server learns from the client's alert why it was refused") {
@@ -142,9 +142,8 @@ TEST_CASE("tls streams: a server learns from the client's alert why it was refus
         server->close();
       },
       {.debug = true});
-  CHECK(text ==
-        "Error on transport creation for incoming connection: TLS handshake failed: "
-        "tlsv1 alert unknown ca");
+  CHECK(text.starts_with("Error on transport creation for incoming connection: TLS handshake"));
+  CHECK(text.find("tlsv1 alert unknown ca (the peer refused our certificate") != std::string::npos);
 }
 
 TEST_CASE("tls streams: options that make no sense are refused at once") {
@@ -344,52 +343,6 @@ TEST_CASE("tls transports: a peer that speaks no TLS, and one that hangs up in t
     }
   });
   CHECK(ev.str().starts_with("SSLError\nConnectionRes"));
-}
-
-TEST_CASE("tls transports: a silent peer runs into the handshake timeout") {
-  Trace ev;
-  std::string text;
-  run([&]() -> Coro<> {
-    auto [a, b] = net::Socket::pair();
-    const auto outcome = co_await as_outcome(open_connection(
-        std::move(a),
-        {.ssl = client_context(), .server_hostname = "localhost", .ssl_handshake_timeout = 20ms}));
-    ev(outcome.error());
-    text = describe(outcome.error());
-  });
-  CHECK(ev.str() == "ConnectionAbortedError\n");
-  CHECK(text == "TLS handshake is taking longer than 0.02 seconds: aborting the connection");
-}
-
-TEST_CASE("tls transports: a peer that never answers close_notify runs into the shutdown timeout") {
-  Trace ev;
-  run([&]() -> Coro<> {
-    net::Socket listener = net::bound_socket(net::SocketAddress::ip("127.0.0.1", 0));
-    listener.listen();
-    const auto silent = [](net::Socket& at, std::shared_ptr<tls::SSLContext> context,
-                           Future<> end) -> Coro<> {
-      auto [sock, peer] = co_await sock_accept(at);
-      const auto object = context->wrap();
-      while (!object->do_handshake()) {
-        co_await sock_sendall(sock, object->take_outgoing());
-        object->feed(co_await sock_recv(sock, 65536));
-      }
-      co_await sock_sendall(sock, object->take_outgoing());
-      co_await end;
-    };
-    const Future<> end = create_future();
-    auto serving = create_task(silent(listener, server_context(), end));
-    auto client = std::make_shared<RecordingProtocol>(ev);
-    const auto [transport, protocol] = co_await create_connection(
-        tests::always(client), "127.0.0.1", listener.getsockname().port(),
-        {.ssl = client_context(), .server_hostname = "localhost", .ssl_shutdown_timeout = 20ms});
-    transport->close();
-    ev("closing", transport->is_closing());
-    co_await client->lost;
-    end.set_result();
-    co_await serving;
-  });
-  CHECK(ev.str() == "made\nclosing True\nlost TimeoutError\n");
 }
 
 TEST_CASE("tls transports: paused reading holds back, resumed reading delivers") {
