@@ -58,14 +58,16 @@ brio::Coro<> transfer() {
 
   // Cancelled from outside, here by a deadline: the body ends, exit() still awaits, then the
   // error goes on. The deadline is an object too, which the body can ask and move.
-  const auto outcome =
-      co_await brio::as_outcome(brio::timeout(1h, [](brio::Timeout& deadline) -> brio::Coro<> {
-        co_await brio::with(Transaction("second"), [&](std::string&) -> brio::Coro<> {
-          deadline.reschedule(brio::get_running_loop().time());  // now
-          co_await brio::sleep(1h);
-        });
-      }));
-  if (outcome.error_as<brio::TimeoutError>()) std::puts("too late");
+  try {
+    co_await brio::timeout(1h, [](brio::Timeout& deadline) -> brio::Coro<> {
+      co_await brio::with(Transaction("second"), [&](std::string&) -> brio::Coro<> {
+        deadline.reschedule(brio::get_running_loop().time());  // now
+        co_await brio::sleep(1h);
+      });
+    });
+  } catch (const brio::TimeoutError&) {
+    std::puts("too late");
+  }
 }
 
 brio::Coro<> amain() {

@@ -55,6 +55,8 @@ brio::Coro<> keep_short(int port) {
     std::printf("%s\n", error->what());
     (void)co_await reader.readexactly(error->consumed());  // nothing is lost: skip it, or give up
     (void)co_await reader.readuntil("\n");
+  } else {
+    line.raise();
   }
   const std::string next = co_await reader.readuntil("\n");
   std::printf("then: %s", next.c_str());
