@@ -99,8 +99,8 @@ public:
   /// and the peer's address in `peer` (`length` bytes). Or -errno; -EAGAIN: there is none.
   [[nodiscard]] virtual int accept(int fd, sockaddr* peer, unsigned* length) noexcept;
   /// Ends accepting on an adopted listener that is of no interest any more, and takes the next
-  /// connection which the engine has accepted ahead; -EAGAIN: there is none left. What still waits
-  /// in the kernel's queue stays there, for others who share the socket.
+  /// connection which the engine has accepted ahead; -EAGAIN: there is none left. If the kernel may
+  /// have told this engine alone of what still waits in its queue, that is taken as well.
   [[nodiscard]] virtual int accept_rest(int fd, sockaddr* peer, unsigned* length) noexcept;
   /// Sends as much as the kernel takes at once; never raises SIGPIPE.
   [[nodiscard]] virtual Transfer send(int fd, const iovec* parts, std::size_t count) noexcept;

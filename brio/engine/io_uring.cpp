@@ -16,6 +16,8 @@ namespace brio::engine {
 
 namespace {
 
+constexpr int most_queued = 4096;  // connections; the kernel's own limit by default
+
 constexpr unsigned poll_events(Interest interest) noexcept {
   unsigned events = 0;
   if ((interest & Interest::read) != Interest::none) events |= POLLIN;
@@ -150,12 +152,24 @@ int UringEngine::Impl::accept_rest(int fd, sockaddr* peer, unsigned* length) noe
       if (!std::exchange(descriptor->ebbing, true)) ring_.prepare_cancel(flow_of(fd, *descriptor));
       ring_.enter();
       take_completions();
+      if (!descriptor->flowing) accept_queued(fd, *descriptor);
     } catch (const OSError&) {
       descriptor->ebbing = false;  // no room for the request: forget() tries once more
     }
   }
   if (!descriptor->aside || !descriptor->aside->has_connections()) return -EAGAIN;
   return take_connection(fd, *descriptor, peer, length);
+}
+
+// Of those who share a listener the kernel wakes one for each connection. When that was us, and the
+// request ended before it could accept, nobody else has been told that there is something.
+void UringEngine::Impl::accept_queued(int fd, UringDescriptor& descriptor) {
+  if (!descriptor.aside) descriptor.aside = std::make_unique<KeptAside>();
+  for (int i = 0; i < most_queued; ++i) {  // whoever comes after these wakes others
+    const int accepted = ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (accepted < 0) return;
+    descriptor.aside->connections.push_back(accepted);
+  }
 }
 
 // Back to a plain descriptor, of the next round.

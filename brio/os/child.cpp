@@ -184,6 +184,18 @@ int Child::reap() noexcept {
   return reaped_by_others;
 }
 
+std::optional<int> Child::poll() noexcept {
+  if (reaped_ || running()) return std::nullopt;
+  const int returncode = reap();
+  pidfd_.close();
+  return returncode;
+}
+
+void Child::forget() noexcept {
+  reaped_ = true;
+  pidfd_.close();
+}
+
 bool Child::running() const noexcept {
   if (reaped_) return false;
   siginfo_t info{};

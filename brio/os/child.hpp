@@ -5,6 +5,7 @@
 #include <brio/core/loop.hpp>
 #include <brio/os/descriptor.hpp>
 
+#include <optional>
 #include <sys/types.h>
 
 namespace brio::os::detail {
@@ -28,6 +29,14 @@ public:
   /// reaped then. The return code is negative for a signal, and 255 with a warning when somebody
   /// else has reaped the child. `exited` should hold the owner of this. Throws OSError.
   void watch(EventLoop& loop, brio::detail::UniqueFunction<void(int)> exited);
+  /// For who has no loop: reaps the child if it has ended and gives its return code, as `exited`
+  /// would get it; once. Not for a watched one (subprocess.Popen.poll).
+  [[nodiscard]] std::optional<int> poll() noexcept;
+  /// Readable once the child has ended; -1 where there is none. Not for a watched one.
+  [[nodiscard]] int pidfd() const noexcept { return pidfd_.fileno(); }
+  /// In a forked process, whose sibling the child is: closes the descriptor, reaps and kills
+  /// nothing.
+  void forget() noexcept;
   /// Has it not ended yet? Does not reap.
   [[nodiscard]] bool running() const noexcept;
   /// kill(2). Does nothing to a child that is reaped. Throws OSError, but not for a missing one.

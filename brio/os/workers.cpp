@@ -5,9 +5,7 @@
 #include <brio/core/runner.hpp>
 #include <brio/os/signals.hpp>
 
-#include <algorithm>
 #include <csignal>
-#include <cstring>
 #include <memory>
 #include <mutex>
 #include <pthread.h>
@@ -24,25 +22,6 @@ namespace {
 
 // What a worker is asked for, each more urgent than the one before.
 enum class Request : std::uint8_t { none, stop, cancel, tell };
-
-std::vector<int> usable_processors() {
-  std::vector<int> processors;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) == 0) {
-    for (int i = 0; i < CPU_SETSIZE; ++i)
-      if (CPU_ISSET(i, &set)) processors.push_back(i);
-  } else {  // more processors than a set has room for
-    const int count = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-    for (int i = 0; i < count; ++i) processors.push_back(i);
-  }
-  return processors;
-}
-
-bool is_default(int signal_number) noexcept {
-  struct sigaction current{};
-  return sigaction(signal_number, nullptr, &current) == 0 && current.sa_handler == SIG_DFL;
-}
 
 // Where the unfinished tasks of the running loop stand.
 std::string describe_tasks() {
@@ -61,13 +40,13 @@ std::string describe_tasks() {
 class WorkerGroup;
 
 /// One worker and its thread.
-class WorkerThread {
+class WorkerThread final : public WorkerHost {
 public:
   WorkerThread(WorkerGroup& group, int index)
-      : group_(group), index_(index), name_("brio-worker-" + std::to_string(index)) {}
+      : group_(group), index_(index), name_(worker_name(static_cast<std::size_t>(index))) {}
   WorkerThread(const WorkerThread&) = delete;
   WorkerThread& operator=(const WorkerThread&) = delete;
-  ~WorkerThread() { join(); }
+  ~WorkerThread() override { join(); }
 
   // For the calling thread.
   void start() {
@@ -80,7 +59,10 @@ public:
   bool running = false;  // the group's note: started, and not ended
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  [[nodiscard]] WorkerGroup& group() const noexcept { return group_; }
+
+  // For every thread.
+  void stop_all() override;
+  void ready() override {}
 
 private:
   // Lives in the worker's loop and goes with its close().
@@ -171,6 +153,10 @@ private:
   std::vector<std::unique_ptr<WorkerThread>> workers_;  // the first to go: they use the rest
 };
 
+void WorkerThread::stop_all() {
+  group_.post([group = &group_] { group->stop(); });
+}
+
 // ---- a worker, in its thread
 
 void WorkerThread::work() noexcept {
@@ -186,7 +172,7 @@ void WorkerThread::work() noexcept {
 void WorkerThread::run() {
   if (group_.options.pin_to_processors) pin();
   // Its event is bound to the loop and gives it up in this thread.
-  Worker worker(*this, index_, static_cast<int>(group_.count()), name_);
+  Worker worker(*this, index_, static_cast<int>(group_.count()));
   worker_ = &worker;
   RunOptions options;
   options.debug = group_.options.debug;
@@ -347,7 +333,7 @@ void WorkerGroup::throw_errors() {
 void WorkerGroup::take_signals() {
   if (!options.handle_signals || getpid() != gettid()) return;
   for (const int number : {SIGINT, SIGTERM}) {
-    if (!is_default(number)) continue;
+    if (!has_default_action(number)) continue;
     add_signal_handler(*loop_, number, [this, number] { signal_came(number); });
     signals_.push_back(number);
   }
@@ -378,21 +364,6 @@ void run_worker_threads(int n, WorkerFactory& factory, const WorkerOptions& opti
   WorkerGroup(static_cast<std::size_t>(n), factory, options).run();
 }
 
-WorkerFactory::~WorkerFactory() = default;
-
 }  // namespace detail
-
-Worker::Worker(detail::WorkerThread& thread, int index, int count, std::string name)
-    : thread_(&thread), index_(index), count_(count), name_(std::move(name)) {}
-
-void Worker::stop_all() {
-  detail::WorkerGroup& group = thread_->group();
-  group.post([&group] { group.stop(); });
-}
-
-void Worker::told_to_stop() {
-  stopping_.store(true, std::memory_order_relaxed);
-  stopped_.set();
-}
 
 }  // namespace brio

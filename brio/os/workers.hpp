@@ -8,22 +8,16 @@
 //     });
 #pragma once
 
-#include <brio/core/coro.hpp>
 #include <brio/core/policy.hpp>
 #include <brio/core/time.hpp>
-#include <brio/sync/event.hpp>
+#include <brio/os/worker.hpp>
 
-#include <atomic>
-#include <concepts>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <type_traits>
 #include <utility>
 
 namespace brio {
-
-class Worker;
 
 /// What run_workers does when a worker's main coroutine throws. Either way the error is logged at
 /// once, with the worker's name and the coroutines that it has left.
@@ -58,70 +52,9 @@ struct WorkerOptions {
 
 namespace detail {
 
-class WorkerThread;
-
-/// A worker's main coroutine, with the callable's type forgotten.
-class BRIO_API WorkerFactory {
-public:
-  WorkerFactory() = default;
-  WorkerFactory(const WorkerFactory&) = delete;
-  WorkerFactory& operator=(const WorkerFactory&) = delete;
-  virtual ~WorkerFactory();
-  /// In the worker's thread.
-  [[nodiscard]] virtual Coro<void> call(Worker& worker) = 0;
-};
-
-template <class F>
-class WorkerFactoryOf final : public WorkerFactory {
-public:
-  explicit WorkerFactoryOf(F& function) noexcept : function_(&function) {}
-  [[nodiscard]] Coro<void> call(Worker& worker) override { co_await (*function_)(worker); }
-
-private:
-  F* function_;
-};
-
-template <class F>
-concept WorkerMain =
-    std::invocable<F&, Worker&> && iscoroutine_v<std::invoke_result_t<F&, Worker&>>;
-
 BRIO_API void run_worker_threads(int n, WorkerFactory& factory, const WorkerOptions& options);
 
 }  // namespace detail
-
-/// What the main coroutine of one worker is given. Lives until that has ended and its loop is
-/// closed. To be used in the worker's thread, except where it says "any thread".
-class BRIO_API Worker {
-public:
-  Worker(const Worker&) = delete;
-  Worker& operator=(const Worker&) = delete;
-
-  /// Which one this is, from 0. Any thread.
-  [[nodiscard]] int index() const noexcept { return index_; }
-  /// How many there are. Any thread.
-  [[nodiscard]] int count() const noexcept { return count_; }
-  /// "brio-worker-" and the index: the name of its thread and of its main task. Any thread.
-  [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  /// Has it been told to stop? Any thread.
-  [[nodiscard]] bool stopping() const noexcept { return stopping_.load(std::memory_order_relaxed); }
-  /// Waits until it is told to stop: by a signal, by stop_all or because another worker failed.
-  /// From then on the graceful_timeout runs. Cancellation leaves nothing behind.
-  [[nodiscard]] detail::EventAwaiter stopped() noexcept { return stopped_.wait(); }
-  /// Has every worker told to stop, this one included, soon. Harmless when repeated. Any thread.
-  void stop_all();
-
-private:
-  friend class detail::WorkerThread;
-  Worker(detail::WorkerThread& thread, int index, int count, std::string name);
-  void told_to_stop();
-
-  detail::WorkerThread* thread_;
-  int index_;
-  int count_;
-  std::string name_;
-  std::atomic<bool> stopping_{false};
-  Event stopped_;
-};
 
 /// Runs `n` workers, each a Runner on a thread of its own; 0: one for each processor that this
 /// process may use. `factory(Worker&)` is called in each of these threads, by several at once, and

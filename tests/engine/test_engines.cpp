@@ -392,6 +392,38 @@ TEST_CASE("no connection is lost when a listener stops, whoever has accepted it"
   CHECK((ahead > 0) == (engine->name() == std::string_view("io_uring")));
 }
 
+TEST_CASE("of two who share a listener one stops, and the other misses no connection") {
+  for (const bool first_stops : {true, false}) {
+    const Fd listener = listening();
+    std::unique_ptr<Engine> both[2];
+    for (auto& engine : both) {
+      engine = make();
+      engine->adopt(listener, Purpose::listener);
+      engine->watch(listener, Interest::read);
+      (void)poll(*engine);
+    }
+    const Fd client = connected(listener);  // wakes one of them
+    int accepted = 0;
+    sockaddr_storage peer;
+    socklen_t length = sizeof peer;
+    const auto take = [&](int fd) {
+      if (fd < 0) return;
+      ::close(fd);
+      ++accepted;
+    };
+    Engine& leaving = *both[first_stops ? 0 : 1];
+    leaving.watch(listener, Interest::none);
+    take(leaving.accept_rest(listener, reinterpret_cast<sockaddr*>(&peer), &length));
+    leaving.forget(listener);
+    Engine& staying = *both[first_stops ? 1 : 0];
+    (void)poll(staying);
+    length = sizeof peer;
+    take(staying.accept(listener, reinterpret_cast<sockaddr*>(&peer), &length));
+    staying.forget(listener);
+    CHECK(accepted == 1);
+  }
+}
+
 #if !defined(__SANITIZE_THREAD__)
 // Descriptors of io_uring rings in this process.
 static int open_rings() {

@@ -86,6 +86,7 @@ private:
   void received(int fd, UringDescriptor& descriptor, const Completion& completion);
   void report(Sink& sink);
 
+  void accept_queued(int fd, UringDescriptor& descriptor);
   int take_connection(int fd, UringDescriptor& descriptor, sockaddr* peer,
                       unsigned* length) noexcept;
   void go_on(int fd, UringDescriptor& descriptor);
