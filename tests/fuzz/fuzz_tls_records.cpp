@@ -119,8 +119,8 @@ void exchange(const SSLContext& client_context, const SSLContext& server_context
       SSLObject& from = upwards ? *client : *server;
       SSLObject& to = upwards ? *server : *client;
       // Some kilobytes, so that records of full size come as well.
-      std::string text(bytes);
-      while (!bytes.empty() && text.size() < 40'000) text += bytes;
+      std::string text = "x";
+      while (text.size() < 40'000) text += bytes.empty() ? "x" : bytes;
       std::string got;
       for (std::size_t at = 0; at < text.size();) {
         const std::string_view piece = std::string_view(text).substr(at, sizes.next() * 16);
@@ -149,7 +149,7 @@ void damaged_handshake(const SSLContext& client_context, const SSLContext& serve
   const auto client = client_context.wrap();
   const auto server = server_context.wrap();
   const std::size_t place =
-      static_cast<unsigned char>(bytes[0]) << 8 | static_cast<unsigned char>(bytes[1]);
+      std::size_t{static_cast<unsigned char>(bytes[0])} << 8 | static_cast<unsigned char>(bytes[1]);
   const char mask = bytes[2];
   std::size_t passed = 0;
   const auto damage = [&](std::string records) {

@@ -56,7 +56,7 @@ Coro<> connect(Side& client, Side& server) {
 
 }  // namespace
 
-TEST_CASE("asyncio's order: truncated; close_notify and end") {
+TEST_CASE("asyncio's order: truncated; close_notify and end" * counts_transfers()) {
   for (const bool polite : {false, true}) {
     CAPTURE(polite);
     std::string told;
@@ -76,7 +76,7 @@ TEST_CASE("asyncio's order: truncated; close_notify and end") {
   }
 }
 
-TEST_CASE("asyncio's order: client closes") {
+TEST_CASE("asyncio's order: client closes" * counts_transfers()) {
   std::string told;
   run([&]() -> Coro<> {
     Side client("client");
@@ -96,7 +96,7 @@ TEST_CASE("asyncio's order: client closes") {
         "server: made;data b'question';eof;lost none;");
 }
 
-TEST_CASE("asyncio's order: server closes") {
+TEST_CASE("asyncio's order: server closes" * counts_transfers()) {
   std::string told;
   run([&]() -> Coro<> {
     Side client("client");
@@ -116,7 +116,7 @@ TEST_CASE("asyncio's order: server closes") {
         "server: made;data b'question';eof;lost none;");
 }
 
-TEST_CASE("asyncio's order: abort") {
+TEST_CASE("asyncio's order: abort" * counts_transfers()) {
   std::string told;
   run([&]() -> Coro<> {
     Side client("client");
@@ -132,7 +132,7 @@ TEST_CASE("asyncio's order: abort") {
   CHECK(told == "client: made;aborted;lost none;");
 }
 
-TEST_CASE("asyncio's order: start_tls; start_tls, the peer hangs up") {
+TEST_CASE("asyncio's order: start_tls; start_tls, the peer hangs up" * counts_transfers()) {
   for (const bool hangs_up : {false, true}) {
     CAPTURE(hangs_up);
     std::string told;

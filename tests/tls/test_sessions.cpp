@@ -184,7 +184,8 @@ TEST_CASE("tls sessions: over start_tls, and after a reload of the certificate")
   CHECK(ev.str() == "False\nTrue\n");
 }
 
-TEST_CASE("tls sessions: a client's certificate is known again, and not where it was not shown") {
+TEST_CASE("tls sessions: a client's certificate is known again, and not where it was not shown" *
+          counts_transfers()) {
   Trace ev;
   testing::run_test(
       [&]() -> Coro<> {
@@ -222,7 +223,8 @@ TEST_CASE("tls sessions: a client's certificate is known again, and not where it
   CHECK(ev.str() == "server sees CN=me False\nserver sees CN=me True\nSSLError\n");
 }
 
-TEST_CASE("tls sessions: a virtual host's session passes no other one's verification") {
+TEST_CASE("tls sessions: a virtual host's session passes no other one's verification" *
+          counts_transfers()) {
   // The hole of CVE-2025-23419: a ticket of a host that asks for no certificate, shown to one that
   // does. Names are not compared here, so that nothing but the server stands in the way.
   for (const TLSVersion version : {TLSVersion::v1_3, TLSVersion::v1_2}) {
