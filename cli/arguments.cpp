@@ -6,6 +6,8 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include <cmath>
+#include <cstdlib>
 #include <sstream>
 
 #ifndef BRIO_VERSION
@@ -42,6 +44,9 @@ Arguments parse_arguments(int argc, const char* const* argv) {
   get->add_option("--timeout", timeout, "longest wait in seconds to connect, and for more bytes")
       ->type_name("S")
       ->check(CLI::Range(0.001, 1e6))
+      ->check([](const std::string& text) {  // for which every comparison is false
+        return std::isnan(std::strtod(text.c_str(), nullptr)) ? "not a number" : "";
+      })
       ->capture_default_str();
   get->add_option("--retries", options.retries, "further tries after a failure that may pass")
       ->type_name("N")

@@ -88,7 +88,11 @@ REGISTER_LISTENER("watchdog", 1, Watchdog);
 
 }  // namespace
 
+// A room defines it to have a word before the tests; the exec room's worker processes begin there.
+__attribute__((weak)) void brio_before_tests(int argc, char** argv);
+
 int main(int argc, char** argv) {
+  if (brio_before_tests) brio_before_tests(argc, argv);
   ::setenv("BRIO_DEBUG", "1", 0);
   doctest::Context context;
   context.applyCommandLine(argc, argv);

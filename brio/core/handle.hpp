@@ -96,8 +96,8 @@ public:
   }
   /// Was it cancelled?
   [[nodiscard]] bool cancelled() const noexcept { return state_ && state_->cancelled(); }
-  /// The context in which the callback runs (Handle.get_context).
-  [[nodiscard]] Context get_context() const { return state_->context(); }
+  /// The context in which the callback runs (Handle.get_context); an empty one for an empty handle.
+  [[nodiscard]] Context get_context() const { return state_ ? state_->context() : Context(); }
   /// False for a default-constructed handle.
   explicit operator bool() const noexcept { return static_cast<bool>(state_); }
   bool operator==(const Handle& other) const noexcept = default;
@@ -112,8 +112,8 @@ protected:
 class BRIO_API TimerHandle : public Handle {
 public:
   using Handle::Handle;
-  /// The deadline on the loop's clock.
-  [[nodiscard]] TimePoint when() const noexcept { return state_->when(); }
+  /// The deadline on the loop's clock; its beginning for an empty handle.
+  [[nodiscard]] TimePoint when() const noexcept { return state_ ? state_->when() : TimePoint{}; }
 };
 
 namespace detail {

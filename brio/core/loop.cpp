@@ -203,7 +203,7 @@ std::optional<Duration> EventLoop::until_due() {
   // From now on a post makes the engine's descriptor readable.
   if (!ready_.empty() || !inbox_->fall_asleep()) return Duration::zero();
   if (timers_.empty()) return std::nullopt;
-  return std::max(Duration::zero(), Duration(timers_.earliest() - engine_->now()));
+  return detail::remaining(timers_.earliest(), engine_->now());
 }
 
 BRIO_NOINLINE void EventLoop::look_outside() {
@@ -214,8 +214,8 @@ BRIO_NOINLINE void EventLoop::look_outside() {
 BRIO_NOINLINE void EventLoop::wait_for_work() {
   Duration timeout(-1);
   if (!timers_.empty()) {
-    timeout = std::clamp<Duration>(timers_.earliest() - engine_->now(), Duration::zero(),
-                                   std::chrono::hours(24));
+    timeout = std::min<Duration>(detail::remaining(timers_.earliest(), engine_->now()),
+                                 std::chrono::hours(24));
   }
   if (!inbox_->fall_asleep()) timeout = Duration::zero();
   engine_->poll(timeout, *this);

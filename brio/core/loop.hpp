@@ -430,13 +430,15 @@ auto create_task(F&& function, A1&& a1, A2&& a2, A3&& a3, A4&& a4,
       get_running_loop(), TaskOptions{}, where, std::forward<F>(function), std::forward<A1>(a1),
       std::forward<A2>(a2), std::forward<A3>(a3), std::forward<A4>(a4));
 }
-/// The same with options, for any number of arguments.
+/// The same with options, for any number of arguments: `create_task({.name = "n"}, f, a, b)`, and
+/// with more than four `create_task({}, f, a, b, c, d, e)`.
 template <class F, class... Args>
   requires detail::CoroFunction<F, Args...>
 auto create_task(TaskOptions options, F&& function, Args&&... args) {
+  const std::source_location where = options.where;
   return detail::start_closure<detail::coro_value_t<F, Args...>>(
-      get_running_loop(), std::move(options), std::source_location::current(),
-      std::forward<F>(function), std::forward<Args>(args)...);
+      get_running_loop(), std::move(options), where, std::forward<F>(function),
+      std::forward<Args>(args)...);
 }
 
 /// A value of the loop's future (loop.create_future on the running loop).

@@ -26,7 +26,7 @@ void SleepAwaiter::disarm() noexcept { task()->core().timers_.remove(*this); }
 }  // namespace detail
 
 detail::SleepAwaiter sleep_until(TimePoint when) {
-  return detail::SleepAwaiter(when - get_running_loop().time());
+  return detail::SleepAwaiter(detail::remaining(when, get_running_loop().time()));
 }
 
 }  // namespace brio

@@ -115,6 +115,8 @@ struct TaskOptions {
   std::optional<Context> context = std::nullopt;
   /// Run the first step inside create_task; default: as the loop's task factory says.
   std::optional<bool> eager_start = std::nullopt;
+  /// Where it is created: here.
+  std::source_location where = std::source_location::current();
 };
 
 namespace detail {
@@ -145,6 +147,15 @@ private:
   friend void destroy_pooled<TaskState>(TaskState*) noexcept;
 };
 
+/// A member function of an object or of what points to one.
+template <class M, class O, class... Args>
+BRIO_CORO_WRAPPER auto call_member(M member, O&& object, Args&&... args) {
+  if constexpr (requires { (std::forward<O>(object).*member)(std::forward<Args>(args)...); })
+    return (std::forward<O>(object).*member)(std::forward<Args>(args)...);
+  else
+    return ((*std::forward<O>(object)).*member)(std::forward<Args>(args)...);
+}
+
 /// A task that also owns the callable and the arguments that its coroutine refers to.
 template <class T, class F, class... Args>
 class TaskClosure final : public TaskState<T> {
@@ -164,7 +175,10 @@ private:
   friend void destroy_pooled<TaskClosure>(TaskClosure*) noexcept;
   template <std::size_t... I>
   BRIO_CORO_WRAPPER Coro<T> call(std::index_sequence<I...>) {
-    return std::move(function_)(std::move(std::get<I>(args_))...);
+    if constexpr (std::is_member_pointer_v<F>)
+      return call_member(function_, std::move(std::get<I>(args_))...);
+    else
+      return std::move(function_)(std::move(std::get<I>(args_))...);
   }
   F function_;
   std::tuple<Args...> args_;

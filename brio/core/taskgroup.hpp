@@ -47,16 +47,55 @@ public:
     return create_task(detail::as_coro(std::move(awaitable)), std::move(options), where);
   }
   /// Calls `function(args…)` and keeps it and the arguments alive with the child.
+  //
+  // One overload per arity, as with brio::create_task: a pack leaves no room for the location.
+  template <class F>
+    requires detail::CoroFunction<F>
+  auto create_task(F&& function, std::source_location where = std::source_location::current())
+      -> Task<detail::coro_value_t<F>> {
+    return start_child<detail::coro_value_t<F>>({.where = where}, std::forward<F>(function));
+  }
+  template <class F, class A1>
+    requires detail::CoroFunction<F, A1>
+  auto create_task(F&& function, A1&& a1,
+                   std::source_location where = std::source_location::current())
+      -> Task<detail::coro_value_t<F, A1>> {
+    return start_child<detail::coro_value_t<F, A1>>({.where = where}, std::forward<F>(function),
+                                                    std::forward<A1>(a1));
+  }
+  template <class F, class A1, class A2>
+    requires detail::CoroFunction<F, A1, A2>
+  auto create_task(F&& function, A1&& a1, A2&& a2,
+                   std::source_location where = std::source_location::current())
+      -> Task<detail::coro_value_t<F, A1, A2>> {
+    return start_child<detail::coro_value_t<F, A1, A2>>({.where = where}, std::forward<F>(function),
+                                                        std::forward<A1>(a1), std::forward<A2>(a2));
+  }
+  template <class F, class A1, class A2, class A3>
+    requires detail::CoroFunction<F, A1, A2, A3>
+  auto create_task(F&& function, A1&& a1, A2&& a2, A3&& a3,
+                   std::source_location where = std::source_location::current())
+      -> Task<detail::coro_value_t<F, A1, A2, A3>> {
+    return start_child<detail::coro_value_t<F, A1, A2, A3>>(
+        {.where = where}, std::forward<F>(function), std::forward<A1>(a1), std::forward<A2>(a2),
+        std::forward<A3>(a3));
+  }
+  template <class F, class A1, class A2, class A3, class A4>
+    requires detail::CoroFunction<F, A1, A2, A3, A4>
+  auto create_task(F&& function, A1&& a1, A2&& a2, A3&& a3, A4&& a4,
+                   std::source_location where = std::source_location::current())
+      -> Task<detail::coro_value_t<F, A1, A2, A3, A4>> {
+    return start_child<detail::coro_value_t<F, A1, A2, A3, A4>>(
+        {.where = where}, std::forward<F>(function), std::forward<A1>(a1), std::forward<A2>(a2),
+        std::forward<A3>(a3), std::forward<A4>(a4));
+  }
+  /// The same with options, for any number of arguments.
   template <class F, class... Args>
     requires detail::CoroFunction<F, Args...>
-  auto create_task(F&& function, Args&&... args) -> Task<detail::coro_value_t<F, Args...>> {
-    if (const char* refusal = refuses()) throw_refusal(refusal);
-    const Spawning spawning(scope_);
-    auto task = detail::start_closure<detail::coro_value_t<F, Args...>>(
-        *loop_, TaskOptions{}, std::source_location::current(), std::forward<F>(function),
-        std::forward<Args>(args)...);
-    adopt(task);
-    return task;
+  auto create_task(TaskOptions options, F&& function, Args&&... args)
+      -> Task<detail::coro_value_t<F, Args...>> {
+    return start_child<detail::coro_value_t<F, Args...>>(
+        std::move(options), std::forward<F>(function), std::forward<Args>(args)...);
   }
   /// Starts a child and waits until it has called `status.started(value)`; gives the value (trio's
   /// nursery.start). `function` takes a TaskStatus<V>& first. An error before started() is thrown
@@ -95,6 +134,16 @@ private:
   private:
     CancelScope* before_;
   };
+  template <class T, class F, class... Args>
+  Task<T> start_child(TaskOptions options, F&& function, Args&&... args) {
+    if (const char* refusal = refuses()) throw_refusal(refusal);
+    const Spawning spawning(scope_);
+    const std::source_location where = options.where;
+    auto task = detail::start_closure<T>(*loop_, std::move(options), where,
+                                         std::forward<F>(function), std::forward<Args>(args)...);
+    adopt(task);
+    return task;
+  }
   void each_child(const detail::UniqueFunction<void(detail::TaskBase&)>& visit);
   void join_scope();
   void leave_scope() noexcept;

@@ -49,5 +49,12 @@ constexpr TimePoint after(TimePoint now, Duration delay) {
   return now + delay;
 }
 
+/// How long it is from `now` until `when`: nothing if that has passed, and without overflow.
+constexpr Duration remaining(TimePoint when, TimePoint now) {
+  if (when <= now) return Duration::zero();
+  if (now < TimePoint{} && when > TimePoint::max() + now.time_since_epoch()) return Duration::max();
+  return when - now;
+}
+
 }  // namespace detail
 }  // namespace brio

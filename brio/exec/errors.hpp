@@ -49,4 +49,38 @@ public:
   ~BrokenThreadPool() override;
 };
 
+/// A worker process of a pool has ended by itself, or the pool's initializer failed
+/// (concurrent.futures.process.BrokenProcessPool). The text says which worker, and how it ended.
+class BRIO_API BrokenProcessPool : public BrokenExecutor {
+public:
+  using BrokenExecutor::BrokenExecutor;
+  BrokenProcessPool(const BrokenProcessPool&) = default;
+  BrokenProcessPool& operator=(const BrokenProcessPool&) = default;
+  ~BrokenProcessPool() override;
+};
+
+/// A value cannot go to another process, or what came is not what was sent (pickle.PickleError).
+class BRIO_API SerializationError : public Error {
+public:
+  using Error::Error;
+  SerializationError(const SerializationError&) = default;
+  SerializationError& operator=(const SerializationError&) = default;
+  ~SerializationError() override;
+};
+
+/// What a call threw in another process, of a type that cannot be brought over. what() is
+/// "<type>: <message>".
+class BRIO_API RemoteError : public RuntimeError {
+public:
+  RemoteError(std::string type, const std::string& message);
+  RemoteError(const RemoteError&) = default;
+  RemoteError& operator=(const RemoteError&) = default;
+  ~RemoteError() override;
+  /// The demangled name of the original type.
+  [[nodiscard]] const std::string& type() const noexcept { return type_; }
+
+private:
+  std::string type_;
+};
+
 }  // namespace brio::concurrent

@@ -2,6 +2,7 @@
 
 #include <brio/core/logging.hpp>
 #include <brio/exec/pool_registry.hpp>
+#include <brio/exec/processors.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -18,15 +19,14 @@ namespace brio {
 
 namespace detail {
 
-namespace {
-
-// As many as the scheduler lets this process use (os.process_cpu_count).
 int usable_processors() noexcept {
   cpu_set_t set;
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
+
+namespace {
 
 int checked_workers(std::optional<int> workers) {
   if (!workers) return std::min(32, usable_processors() + 4);

@@ -216,8 +216,11 @@ Coro<std::shared_ptr<Server>> serve_hosts(ProtocolFactory factory, ServerHosts h
     if (auto socket = bind_address(info, options)) parts.sockets.push_back(*std::move(socket));
   }
   if (parts.sockets.empty()) {
+    std::string tried;
+    for (const AddrInfo& info : addresses)
+      tried += (tried.empty() ? "" : ", ") + info.address.to_string();
     throw OSError(std::make_error_code(std::errc::address_not_available),
-                  "could not bind on any address");
+                  "could not bind on any address of " + tried);
   }
   co_return co_await start(std::move(parts), options.start_serving);
 }

@@ -6,6 +6,7 @@ namespace brio::cli {
 
 std::vector<std::string> parse_url_list(std::string_view text) {
   std::vector<std::string> urls;
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // an editor's byte order mark
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);

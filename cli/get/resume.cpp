@@ -34,9 +34,17 @@ bool is_of_another(const http::Headers& headers, std::string_view validator) {
   return theirs && *theirs != validator;
 }
 
+// A partial answer must repeat the ETag (RFC 9110 §15.3.7); one that does not may be of any file,
+// whatever If-Range asked for. Last-Modified it may leave out.
+bool may_be_of_another(const http::Headers& headers, std::string_view validator) {
+  if (validator.starts_with('"') && !headers.get("ETag")) return true;
+  return is_of_another(headers, validator);
+}
+
 AnswerPlan plan_partial(const http::ResponseHead& head, std::optional<std::uint64_t> content_length,
                         const PartialState& state, std::uint64_t size) {
-  if (is_of_another(head.headers, state.validator)) return restart("206 of another file");
+  if (may_be_of_another(head.headers, state.validator))
+    return restart("206 that is of another file or doesn't say of which");
   const auto text = head.headers.get("Content-Range");
   const auto range = text ? http::parse_content_range(*text) : std::nullopt;
   if (!range || !range->first) return restart("206 without a usable Content-Range");

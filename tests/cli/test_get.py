@@ -110,7 +110,7 @@ class Basics(GetTest):
 
     def test_the_command_line(self):
         for arguments in ([], ["--no-such-option", "http://h/"], ["-j", "0", "http://h/"],
-                          ["-j", "x", "http://h/"], ["--timeout", "-1", "http://h/"]):
+                          ["-j", "x", "http://h/"], ["--timeout", "-1", "http://h/"], ["--timeout", "nan", "http://h/"]):
             _, err = self.get(*arguments, status=2)
             self.assertTrue(err, arguments)
         result = subprocess.run([COMMAND[0], "get", "--help"], capture_output=True, text=True)

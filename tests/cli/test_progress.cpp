@@ -148,4 +148,5 @@ TEST_CASE("lists of URLs") {
   CHECK(parse_url_list("http://a/\n\n  # no\nhttp://b/ \r\n\thttp://c/#x") ==
         std::vector<std::string>{"http://a/", "http://b/", "http://c/#x"});
   CHECK(parse_url_list("").empty());
+  CHECK(parse_url_list("\xEF\xBB\xBFhttp://a/\r\n") == std::vector<std::string>{"http://a/"});
 }

@@ -223,6 +223,43 @@ TEST_CASE("a stack tells where each coroutine of a task waits, outermost first")
   });
 }
 
+namespace {
+struct Counter {
+  Coro<int> add(int by) { co_return value + by; }
+  int value = 1;
+};
+}  // namespace
+
+TEST_CASE("a task knows where it was created, however that was done") {
+  brio::testing::run_test([]() -> Coro<> {
+    const auto f = [](int a, int b = 0, int c = 0, int d = 0, int e = 0) -> Coro<int> {
+      co_return a + b + c + d + e;
+    };
+    const auto here = [](const auto& task, unsigned line) {
+      return has(task.repr(), "created at " + place(line));
+    };
+    CHECK(here(brio::create_task(f, 1), __LINE__));
+    CHECK(here(brio::create_task({.name = "n"}, f, 1), __LINE__));
+    const auto five = brio::create_task({}, f, 1, 2, 3, 4, 5);
+    CHECK(here(five, __LINE__ - 1));
+    CHECK(co_await five == 15);
+    Counter counter;
+    const auto member = brio::create_task(&Counter::add, &counter, 2);
+    CHECK(co_await member == 3);
+    const auto of_copy = brio::create_task(&Counter::add, counter, 3);
+    CHECK(co_await of_copy == 4);
+    co_await brio::task_group([&](brio::TaskGroup& group) -> Coro<> {
+      CHECK(here(group.create_task(f(1)), __LINE__));
+      CHECK(here(group.create_task(f, 1), __LINE__));
+      CHECK(here(group.create_task(f, 1, 2, 3, 4), __LINE__));
+      const auto named = group.create_task({.name = "child"}, f, 1, 2, 3, 4, 5);
+      CHECK(here(named, __LINE__ - 1));
+      CHECK(named.get_name() == "child");
+      co_return;
+    });
+  });
+}
+
 TEST_CASE("the call graph shows who waits for whom") {
   brio::testing::run_test([]() -> Coro<> {
     auto gate = brio::create_future<>();

@@ -58,6 +58,18 @@ TEST_CASE("stop before run_forever lets it run one iteration; from a callback it
   CHECK(trace.back() == "later");
 }
 
+TEST_CASE("a deadline before all time is due at once") {
+  const auto loop = brio::new_event_loop();
+  int called = 0;
+  loop->call_at(brio::TimePoint::min(), [&] { ++called; });
+  CHECK(loop->until_due() == brio::Duration::zero());
+  loop->run_until_complete([]() -> brio::Coro<> {
+    co_await brio::sleep_until(brio::TimePoint::min());
+    co_await brio::sleep(std::chrono::milliseconds(1));
+  }());
+  CHECK(called == 1);
+}
+
 TEST_CASE("stop with nothing to do does not block") {
   const auto loop = brio::new_event_loop();
   loop->call_later(24h, [] {});

@@ -1,6 +1,10 @@
 #include "helpers.hpp"
 
+#include <brio/core/exceptions.hpp>
+#include <brio/core/runner.hpp>
 #include <brio/exec/concurrent_future.hpp>
+#include <brio/exec/concurrent_wait.hpp>
+#include <brio/exec/wrap_future.hpp>
 
 #include <doctest/doctest.h>
 
@@ -172,4 +176,18 @@ TEST_CASE("concurrent future: handles compare, and the empty one is false") {
   const auto b = a;
   CHECK(a == b);
   CHECK_FALSE(a == concurrent::create_future<int>());
+}
+
+TEST_CASE("concurrent future: an empty handle is told, not followed") {
+  const concurrent::Future<int> none;
+  CHECK_THROWS_AS((void)none.done(), brio::RuntimeError);
+  CHECK_THROWS_AS((void)none.result(), brio::RuntimeError);
+  CHECK_THROWS_AS(none.set_result(1), brio::RuntimeError);
+  CHECK_THROWS_AS((void)none.cancel(), brio::RuntimeError);
+  CHECK_THROWS_AS(none.add_done_callback([] {}), brio::RuntimeError);
+  CHECK_THROWS_AS((void)concurrent::wait(std::vector{none}), brio::RuntimeError);
+  brio::run([](concurrent::Future<int> empty) -> brio::Coro<> {
+    CHECK_THROWS_AS((void)brio::wrap_future(empty), brio::RuntimeError);
+    co_return;
+  }(none));
 }
