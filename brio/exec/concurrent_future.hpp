@@ -4,6 +4,7 @@
 // that may be used from several threads at once.
 #pragma once
 
+#include <brio/core/future.hpp>
 #include <brio/exec/detail/shared_state.hpp>
 
 #include <concepts>
