@@ -279,6 +279,7 @@ std::optional<Certificate> SSLObject::getpeercert() const {
 namespace {
 std::vector<Certificate> describe_all(const STACK_OF(X509) * stack) {
   std::vector<Certificate> all;
+  if (stack != nullptr) all.reserve(static_cast<std::size_t>(sk_X509_num(stack)));
   for (int i = 0; i < sk_X509_num(stack); ++i) {
     all.push_back(detail::describe_certificate(sk_X509_value(stack, i)));
   }

@@ -120,7 +120,7 @@ void exchange(const SSLContext& client_context, const SSLContext& server_context
       SSLObject& to = upwards ? *server : *client;
       // Some kilobytes, so that records of full size come as well.
       std::string text = "x";
-      while (text.size() < 40'000) text += bytes.empty() ? "x" : bytes;
+      while (text.size() < 20'000) text += bytes.empty() ? "x" : bytes;
       std::string got;
       for (std::size_t at = 0; at < text.size();) {
         const std::string_view piece = std::string_view(text).substr(at, sizes.next() * 16);
