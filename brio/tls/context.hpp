@@ -111,7 +111,8 @@ public:
   /// A server's choice by the name that the client asked for (SNI; "" when it named none): return
   /// the context to go on with, or nullptr to refuse the name. Called at the beginning of the
   /// handshake; certificate, trust, verification, versions, ciphers and ALPN are those of the
-  /// context returned. What it throws ends the handshake and comes out of there.
+  /// context returned. What it throws ends the handshake and comes out of there. One that returns
+  /// the context it is set on holds it by a weak_ptr: otherwise that never goes away.
   using SNICallback = std::function<std::shared_ptr<const SSLContext>(std::string_view name)>;
   /// Asks `callback` for each connection that comes in from now on.
   void set_sni_callback(SNICallback callback);

@@ -268,8 +268,9 @@ TEST_CASE(
     CHECK(chosen->maximum_version() == TLSVersion::v1_2);
     CHECK(chosen->minimum_version() == TLSVersion::v1_2);
     front->set_alpn_protocols({"http/1.1"});
-    front->set_sni_callback([=](std::string_view name) {
-      return name.empty() ? front : chosen;  // the front itself, for those who name nobody
+    // The front itself for those who name nobody; held weakly, or it would hold itself for ever.
+    front->set_sni_callback([chosen, weak = std::weak_ptr(front)](std::string_view name) {
+      return name.empty() ? weak.lock() : chosen;
     });
     std::vector<bool> same;
     const auto handler = [&](StreamReader r, StreamWriter w) -> Coro<> {
