@@ -93,12 +93,6 @@ bool asctime_date(Scanner in, DateParts& parts) {
          in.digits(4, parts.year) && in.at_end();
 }
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 // One parameter of a Content-Disposition off the front of `text`; false at its end or at junk.
 bool next_parameter(std::string_view& text, std::string_view& name, std::string& value) {
   const std::size_t semicolon = text.find(';');

@@ -22,12 +22,6 @@ constexpr std::array<bool, 256> make_token_table() {
 }
 constexpr std::array<bool, 256> token_table = make_token_table();
 
-std::string_view trimmed(std::string_view text) noexcept {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 Header checked(std::string_view name, std::string_view value) {
   if (!is_token(name)) throw ValueError("invalid header name '" + std::string(name) + "'");
   if (!is_field_value(value)) {
@@ -37,6 +31,12 @@ Header checked(std::string_view name, std::string_view value) {
 }
 
 }  // namespace
+
+std::string_view trimmed(std::string_view text) noexcept {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
 
 bool iequals(std::string_view a, std::string_view b) noexcept {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),

@@ -19,6 +19,9 @@ struct Header {
   friend bool operator==(const Header&, const Header&) = default;
 };
 
+/// `text` without the spaces and tabs around it (OWS, RFC 9110 §5.6.3). A view into it.
+[[nodiscard]] BRIO_API std::string_view trimmed(std::string_view text) noexcept;
+
 /// True where `a` and `b` are the same ASCII text, letters compared without case.
 [[nodiscard]] BRIO_API bool iequals(std::string_view a, std::string_view b) noexcept;
 

@@ -2,6 +2,7 @@
 
 #include <brio/core/loop.hpp>
 
+#include <fcntl.h>
 #include <string>
 #include <utility>
 
@@ -65,6 +66,15 @@ LoopState::Loan::Loan(EventLoop& loop) : home_(of(loop).buffers_) {
 
 LoopState::Loan::~Loan() {
   if (home_.size() < 4) home_.push_back(std::move(memory_));
+}
+
+EventLoop& loop_for_socket(int fd) {
+  EventLoop& loop = get_running_loop();
+  if (loop.get_debug() && (::fcntl(fd, F_GETFL) & O_NONBLOCK) == 0) {
+    throw ValueError("the socket must be non-blocking");
+  }
+  LoopState::of(loop).ensure_no_transport(fd);
+  return loop;
 }
 
 }  // namespace brio::net::detail

@@ -64,4 +64,8 @@ private:
   std::vector<std::unique_ptr<char[]>> buffers_;
 };
 
+/// The running loop, for an operation on the plain socket `fd`. Throws RuntimeError when a
+/// transport owns it, and in debug mode ValueError when it is blocking.
+[[nodiscard]] BRIO_API EventLoop& loop_for_socket(int fd);
+
 }  // namespace brio::net::detail

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <fcntl.h>
 
 namespace brio {
 
@@ -16,20 +15,11 @@ using net::Socket;
 using net::SocketAddress;
 using net::TransportSocket;
 using net::detail::FdReady;
+using net::detail::loop_for_socket;
 using net::detail::LoopState;
 using net::detail::would_block;
 
 namespace {
-
-// The running loop, once the socket has passed what is asked of it.
-EventLoop& loop_for(TransportSocket sock) {
-  EventLoop& loop = get_running_loop();
-  if (loop.get_debug() && (::fcntl(sock.fileno(), F_GETFL) & O_NONBLOCK) == 0) {
-    throw ValueError("the socket must be non-blocking");
-  }
-  LoopState::of(loop).ensure_no_transport(sock.fileno());
-  return loop;
-}
 
 struct PeerAddress {
   sockaddr_storage storage{};
@@ -63,7 +53,7 @@ std::optional<std::pair<std::string, SocketAddress>> try_recvfrom(EventLoop& loo
 }  // namespace
 
 Coro<std::string> sock_recv(TransportSocket sock, std::size_t nbytes) {
-  EventLoop& loop = loop_for(sock);
+  EventLoop& loop = loop_for_socket(sock.fileno());
   for (;;) {
     if (auto data = try_recv(loop, sock.fileno(), nbytes)) co_return *std::move(data);
     co_await FdReady(loop, sock.fileno(), Interest::read);
@@ -71,7 +61,7 @@ Coro<std::string> sock_recv(TransportSocket sock, std::size_t nbytes) {
 }
 
 Coro<std::size_t> sock_recv_into(TransportSocket sock, std::span<char> buffer) {
-  EventLoop& loop = loop_for(sock);
+  EventLoop& loop = loop_for_socket(sock.fileno());
   for (;;) {
     const ssize_t count = ::recv(sock.fileno(), buffer.data(), buffer.size(), 0);
     if (count >= 0) co_return static_cast<std::size_t>(count);
@@ -82,7 +72,7 @@ Coro<std::size_t> sock_recv_into(TransportSocket sock, std::span<char> buffer) {
 
 Coro<std::pair<std::string, SocketAddress>> sock_recvfrom(TransportSocket sock,
                                                           std::size_t nbytes) {
-  EventLoop& loop = loop_for(sock);
+  EventLoop& loop = loop_for_socket(sock.fileno());
   for (;;) {
     if (auto got = try_recvfrom(loop, sock.fileno(), nbytes)) co_return *std::move(got);
     co_await FdReady(loop, sock.fileno(), Interest::read);
@@ -91,7 +81,7 @@ Coro<std::pair<std::string, SocketAddress>> sock_recvfrom(TransportSocket sock,
 
 Coro<std::pair<std::size_t, SocketAddress>> sock_recvfrom_into(TransportSocket sock,
                                                                std::span<char> buffer) {
-  EventLoop& loop = loop_for(sock);
+  EventLoop& loop = loop_for_socket(sock.fileno());
   for (;;) {
     PeerAddress peer;
     const ssize_t count =
@@ -103,7 +93,7 @@ Coro<std::pair<std::size_t, SocketAddress>> sock_recvfrom_into(TransportSocket s
 }
 
 Coro<void> sock_sendall(TransportSocket sock, std::string data) {
-  EventLoop& loop = loop_for(sock);
+  EventLoop& loop = loop_for_socket(sock.fileno());
   std::size_t sent = 0;
   while (sent < data.size()) {
     const ssize_t count =
@@ -118,7 +108,7 @@ Coro<void> sock_sendall(TransportSocket sock, std::string data) {
 }
 
 Coro<std::size_t> sock_sendto(TransportSocket sock, std::string data, SocketAddress address) {
-  EventLoop& loop = loop_for(sock);
+  EventLoop& loop = loop_for_socket(sock.fileno());
   for (;;) {
     const ssize_t count = ::sendto(sock.fileno(), data.data(), data.size(), MSG_NOSIGNAL,
                                    address.raw(), address.raw_length());
@@ -129,7 +119,7 @@ Coro<std::size_t> sock_sendto(TransportSocket sock, std::string data, SocketAddr
 }
 
 Coro<void> sock_connect(TransportSocket sock, SocketAddress address) {
-  EventLoop& loop = loop_for(sock);
+  EventLoop& loop = loop_for_socket(sock.fileno());
   if (::connect(sock.fileno(), address.raw(), address.raw_length()) == 0) co_return;
   // An interrupted connect goes on in the kernel like one in progress. EAGAIN does not: it is a
   // Unix listener with a full queue, and nothing is under way.
@@ -150,7 +140,7 @@ Coro<void> sock_connect(TransportSocket sock, std::string host, int port) {
 }
 
 Coro<std::pair<Socket, SocketAddress>> sock_accept(TransportSocket sock) {
-  EventLoop& loop = loop_for(sock);
+  EventLoop& loop = loop_for_socket(sock.fileno());
   for (;;) {
     PeerAddress peer;
     const int fd = ::accept4(sock.fileno(), peer.raw(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -19,6 +19,7 @@ using net::ReceivedFds;
 using net::Socket;
 using net::TransportSocket;
 using net::detail::FdReady;
+using net::detail::loop_for_socket;
 using net::detail::LoopState;
 using net::detail::would_block;
 
@@ -28,13 +29,6 @@ void check_count(std::size_t count) {
   if (count > net::max_fds_per_message)
     throw ValueError("a message carries at most " + std::to_string(net::max_fds_per_message) +
                      " descriptors, not " + std::to_string(count));
-}
-
-// The loop, once the socket may be used here.
-EventLoop& loop_for(TransportSocket sock) {
-  EventLoop& loop = get_running_loop();
-  LoopState::of(loop).ensure_no_transport(sock.fileno());
-  return loop;
 }
 
 // A control message's memory, aligned as one.
@@ -111,7 +105,7 @@ std::optional<ReceivedFds> try_receive(EventLoop& loop, int from, std::size_t nb
 }  // namespace
 
 Coro<void> sock_send_fds(TransportSocket sock, std::string data, std::vector<int> fds) {
-  EventLoop& loop = loop_for(sock);
+  EventLoop& loop = loop_for_socket(sock.fileno());
   check_count(fds.size());
   if (data.empty()) throw ValueError("descriptors travel with at least one byte");
   if (std::ranges::any_of(fds, [](int fd) { return fd < 0; }))
@@ -123,7 +117,7 @@ Coro<void> sock_send_fds(TransportSocket sock, std::string data, std::vector<int
 }
 
 Coro<ReceivedFds> sock_recv_fds(TransportSocket sock, std::size_t nbytes, std::size_t maxfds) {
-  EventLoop& loop = loop_for(sock);
+  EventLoop& loop = loop_for_socket(sock.fileno());
   check_count(maxfds);
   for (;;) {
     if (auto received = try_receive(loop, sock.fileno(), nbytes, maxfds))

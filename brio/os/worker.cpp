@@ -9,7 +9,7 @@ namespace brio {
 
 namespace detail {
 
-std::vector<int> usable_processors() {
+std::vector<int> processor_numbers() {
   std::vector<int> processors;
   cpu_set_t set;
   CPU_ZERO(&set);

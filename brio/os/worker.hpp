@@ -19,7 +19,7 @@ class Worker;
 namespace detail {
 
 /// The processors that this process may use; at least one.
-[[nodiscard]] std::vector<int> usable_processors();
+[[nodiscard]] std::vector<int> processor_numbers();
 /// Is this signal at its default action?
 [[nodiscard]] bool has_default_action(int signal_number) noexcept;
 

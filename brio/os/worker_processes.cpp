@@ -61,7 +61,7 @@ void run_worker_processes(int n, WorkerFactory& factory, const WorkerProcessOpti
     throw RuntimeError("brio::run_worker_processes() cannot be called from a running event loop");
   refuse_threads();
   install_terminate_handler();
-  const std::size_t count = n == 0 ? usable_processors().size() : static_cast<std::size_t>(n);
+  const std::size_t count = n == 0 ? processor_numbers().size() : static_cast<std::size_t>(n);
   Supervisor(count, factory, options).run();
 }
 

@@ -104,7 +104,7 @@ private:
 class WorkerGroup {
 public:
   WorkerGroup(std::size_t count, WorkerFactory& main, const WorkerOptions& with)
-      : factory(main), options(with), processors(usable_processors()) {
+      : factory(main), options(with), processors(processor_numbers()) {
     if (count == 0) count = processors.size();
     for (std::size_t i = 0; i < count; ++i)
       workers_.push_back(std::make_unique<WorkerThread>(*this, static_cast<int>(i)));

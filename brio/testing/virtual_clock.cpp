@@ -54,7 +54,7 @@ VirtualClockEngine::VirtualClockEngine(VirtualClockOptions options, std::unique_
     : options_(options),
       inner_(inner ? std::move(inner) : get_event_loop_policy()->new_engine()),
       time_(std::make_shared<VirtualTime>(VirtualTime{options.start})),
-      limit_(options.time_limit ? detail::after(options.start, *options.time_limit)
+      limit_(options.time_limit ? brio::detail::after(options.start, *options.time_limit)
                                 : TimePoint::max()) {}
 
 VirtualClockEngine::~VirtualClockEngine() = default;
@@ -110,13 +110,13 @@ void VirtualClockEngine::poll(Duration timeout, Sink& sink) {
 void VirtualClockEngine::jump(Duration by) {
   // A clock that ticks plays a real one, whose engine rounds its waits up as well.
   if (options_.tick > Duration::zero()) by = rounded_wait(by);
-  time_->now = detail::after(time_->now, by);
+  time_->now = brio::detail::after(time_->now, by);
   if (time_->now > limit_)
     throw HangError(with_tasks("the time limit of the test has passed: it would hang"));
 }
 
 void VirtualClockEngine::advance(Duration by) {
-  if (by > Duration::zero()) time_->now = detail::after(time_->now, by);
+  if (by > Duration::zero()) time_->now = brio::detail::after(time_->now, by);
 }
 
 LoopPtr virtual_loop(VirtualClockOptions options, std::unique_ptr<Engine> inner) {
