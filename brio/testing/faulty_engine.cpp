@@ -75,9 +75,9 @@ Transfer FaultyEngine::send(int fd, const iovec* parts, std::size_t count) noexc
 FaultyPolicy::~FaultyPolicy() = default;
 
 std::unique_ptr<Engine> FaultyPolicy::new_engine() {
-  auto engine = std::make_unique<FaultyEngine>(options_);
-  ++options_.seed;
-  return engine;
+  FaultOptions options = options_;
+  options.seed = next_seed_.fetch_add(1, std::memory_order_relaxed);
+  return std::make_unique<FaultyEngine>(options);
 }
 
 }  // namespace brio::testing

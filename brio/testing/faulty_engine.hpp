@@ -11,6 +11,7 @@
 #include <brio/core/engine.hpp>
 #include <brio/core/policy.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -77,15 +78,16 @@ private:
 };
 
 /// The policy whose loops run over FaultyEngines around what BRIO_LOOP chooses; each loop gets a
-/// seed of its own.
+/// seed of its own. Any thread may make one.
 class BRIO_API FaultyPolicy : public EventLoopPolicy {
 public:
-  explicit FaultyPolicy(FaultOptions options = {}) : options_(options) {}
+  explicit FaultyPolicy(FaultOptions options = {}) : options_(options), next_seed_(options.seed) {}
   ~FaultyPolicy() override;
   [[nodiscard]] std::unique_ptr<Engine> new_engine() override;
 
 private:
   FaultOptions options_;
+  std::atomic<std::uint64_t> next_seed_;
 };
 
 }  // namespace brio::testing
