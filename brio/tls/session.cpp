@@ -20,7 +20,13 @@ std::string SSLSession::id() const {
   return {reinterpret_cast<const char*>(bytes), size};
 }
 
-std::time_t SSLSession::time() const { return SSL_SESSION_get_time(session_); }
+std::time_t SSLSession::time() const {
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+  return SSL_SESSION_get_time_ex(session_);  // beyond 2038 also where long has 32 bits
+#else
+  return SSL_SESSION_get_time(session_);
+#endif
+}
 
 std::chrono::seconds SSLSession::timeout() const {
   return std::chrono::seconds(SSL_SESSION_get_timeout(session_));
