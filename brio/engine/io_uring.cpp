@@ -153,7 +153,7 @@ int UringEngine::Impl::accept_rest(int fd, sockaddr* peer, unsigned* length) noe
       ring_.enter();
       take_completions();
       if (!descriptor->flowing) accept_queued(fd, *descriptor);
-    } catch (const OSError&) {
+    } catch (const std::exception&) {
       descriptor->ebbing = false;  // no room for the request: forget() tries once more
     }
   }
@@ -165,10 +165,13 @@ int UringEngine::Impl::accept_rest(int fd, sockaddr* peer, unsigned* length) noe
 // request ended before it could accept, nobody else has been told that there is something.
 void UringEngine::Impl::accept_queued(int fd, UringDescriptor& descriptor) {
   if (!descriptor.aside) descriptor.aside = std::make_unique<KeptAside>();
+  std::vector<int>& connections = descriptor.aside->connections;
   for (int i = 0; i < most_queued; ++i) {  // whoever comes after these wakes others
-    const int accepted = ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (accepted < 0) return;
-    descriptor.aside->connections.push_back(accepted);
+    connections.push_back(-1);             // first its place: what is accepted must not be without
+    connections.back() = ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (connections.back() >= 0) continue;
+    connections.pop_back();
+    return;
   }
 }
 

@@ -40,10 +40,10 @@ inline constexpr std::size_t max_fds_per_message = 253;
 }  // namespace net
 
 /// Sends all of `data` over a Unix socket, and duplicates of the descriptors `fds` with its first
-/// byte; the caller's own stay open. `data` must not be empty: descriptors travel with bytes only.
-/// Throws ValueError for that, for more than net::max_fds_per_message and for a negative number;
-/// OSError. Cancelled before it is sent it sends nothing, else as sock_sendall.
-/// Source: socket.send_fds.
+/// byte; the caller's own stay open, and must until this ends. `data` must not be empty:
+/// descriptors travel with bytes only. Throws ValueError for that, for more than
+/// net::max_fds_per_message and for a negative number; OSError. Cancelled before it is sent it
+/// sends nothing, else as sock_sendall. Source: socket.send_fds.
 BRIO_API Coro<void> sock_send_fds(net::TransportSocket sock, std::string data,
                                   std::vector<int> fds);
 
