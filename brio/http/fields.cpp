@@ -215,6 +215,15 @@ bool is_strong_etag(std::string_view etag) noexcept {
   return etag.size() >= 2 && etag.front() == '"' && etag.back() == '"';
 }
 
+std::optional<std::string> header_parameter(std::string_view field, std::string_view name) {
+  std::string_view found;
+  std::string value;
+  while (next_parameter(field, found, value)) {
+    if (iequals(found, name)) return value;
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> content_disposition_filename(std::string_view text) {
   std::optional<std::string> plain;
   std::string_view name;

@@ -35,6 +35,11 @@ struct ContentRange {
 /// Whether an ETag is a strong validator: quoted and without "W/" (RFC 9110 §8.8.3).
 [[nodiscard]] BRIO_API bool is_strong_etag(std::string_view etag) noexcept;
 
+/// The parameter of that name, compared without case, in `value; name=token; name="quoted"` (RFC
+/// 9110 §5.6.6), unquoted; nothing where there is none.
+[[nodiscard]] BRIO_API std::optional<std::string> header_parameter(std::string_view field,
+                                                                   std::string_view name);
+
 /// The filename that a Content-Disposition proposes (RFC 6266), decoded from `filename*` where
 /// that is there and sound, else from `filename`; nothing where there is none. It may hold
 /// anything, so it is no safe path by itself.

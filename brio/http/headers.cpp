@@ -22,12 +22,13 @@ constexpr std::array<bool, 256> make_token_table() {
 }
 constexpr std::array<bool, 256> token_table = make_token_table();
 
-Header checked(std::string_view name, std::string_view value) {
+// Checks both; gives the value without what stands around it.
+std::string_view checked(std::string_view name, std::string_view value) {
   if (!is_token(name)) throw ValueError("invalid header name '" + std::string(name) + "'");
   if (!is_field_value(value)) {
     throw ValueError("invalid character in the value of header '" + std::string(name) + "'");
   }
-  return {std::string(name), std::string(trimmed(value))};
+  return trimmed(value);
 }
 
 }  // namespace
@@ -57,53 +58,75 @@ bool is_field_value(std::string_view text) noexcept {
 }
 
 Headers::Headers(std::initializer_list<Header> fields) {
-  fields_.reserve(fields.size());
+  places_.reserve(fields.size());
   for (const Header& field : fields) add(field.name, field.value);
 }
 
+Headers::Place Headers::store(std::string_view name, std::string_view value) {
+  const std::size_t at = text_.size();
+  if (name.size() + value.size() > max_size - at) {
+    throw ValueError("header fields of more than " + std::to_string(max_size) + " bytes");
+  }
+  // What is appended may lie in the text itself, which moves when it grows.
+  if (text_.capacity() - at < name.size() + value.size()) {
+    const std::string kept_name(name);
+    const std::string kept_value(value);
+    text_.append(kept_name).append(kept_value);
+  } else {
+    text_.append(name).append(value);
+  }
+  const auto size = [](std::size_t bytes) { return static_cast<std::uint32_t>(bytes); };
+  return {size(at), size(name.size()), size(at + name.size()), size(value.size())};
+}
+
 void Headers::add(std::string_view name, std::string_view value) {
-  fields_.push_back(checked(name, value));
+  value = checked(name, value);
+  places_.push_back(store(name, value));
 }
 
 void Headers::set(std::string_view name, std::string_view value) {
-  Header field = checked(name, value);
-  const auto same = [&field](const Header& other) { return iequals(other.name, field.name); };
-  const auto first = std::find_if(fields_.begin(), fields_.end(), same);
-  if (first == fields_.end()) {
-    fields_.push_back(std::move(field));
+  value = checked(name, value);
+  const Place mine = store(name, value);
+  const std::string_view wanted = field(mine).name;
+  const auto same = [&](const Place& place) { return iequals(field(place).name, wanted); };
+  const auto first = std::find_if(places_.begin(), places_.end(), same);
+  if (first == places_.end()) {
+    places_.push_back(mine);
     return;
   }
-  fields_.erase(std::remove_if(first + 1, fields_.end(), same), fields_.end());
-  *first = std::move(field);
+  *first = mine;
+  places_.erase(std::remove_if(first + 1, places_.end(), same), places_.end());
 }
 
 std::string_view Headers::setdefault(std::string_view name, std::string_view value) {
   if (const auto found = get(name)) return *found;
   add(name, value);
-  return fields_.back().value;
+  return field(places_.back()).value;
 }
 
 void Headers::extend(const Headers& other) {
   // By index: `other` may be this one.
-  const std::size_t count = other.fields_.size();
-  fields_.reserve(fields_.size() + count);
-  for (std::size_t i = 0; i < count; ++i) fields_.emplace_back(other.fields_[i]);
+  const std::size_t count = other.places_.size();
+  places_.reserve(places_.size() + count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Header field = other.field(other.places_[i]);
+    places_.push_back(store(field.name, field.value));
+  }
 }
 
 void Headers::update(const Headers& other) {
   if (&other == this) return;
-  for (const Header& field : other.fields_) remove(field.name);
+  for (const Header field : other) remove(field.name);
   extend(other);
 }
 
 std::size_t Headers::remove(std::string_view name) {
-  // The name may lie in a field that is about to move.
-  const std::string wanted(name);
-  return std::erase_if(fields_, [&](const Header& field) { return iequals(field.name, wanted); });
+  return std::erase_if(places_,
+                       [&](const Place& place) { return iequals(field(place).name, name); });
 }
 
 std::optional<std::string_view> Headers::get(std::string_view name) const {
-  for (const Header& field : fields_) {
+  for (const Header field : *this) {
     if (iequals(field.name, name)) return field.value;
   }
   return std::nullopt;
@@ -121,10 +144,14 @@ std::string_view Headers::at(std::string_view name) const {
 
 std::vector<std::string_view> Headers::getall(std::string_view name) const {
   std::vector<std::string_view> values;
-  for (const Header& field : fields_) {
+  for (const Header field : *this) {
     if (iequals(field.name, name)) values.emplace_back(field.value);
   }
   return values;
+}
+
+bool operator==(const Headers& a, const Headers& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
 }
 
 bool Headers::contains(std::string_view name) const { return get(name).has_value(); }

@@ -16,6 +16,14 @@ struct HttpVersion {
   friend auto operator<=>(const HttpVersion&, const HttpVersion&) = default;
 };
 
+/// The four forms of a request target (RFC 9112 §3.2).
+enum class TargetForm {
+  origin,     ///< "/path?query": to the server itself
+  absolute,   ///< "http://host/path?query": to a proxy
+  authority,  ///< "host:port": CONNECT
+  asterisk,   ///< "*": OPTIONS of the server as a whole
+};
+
 /// A request up to its body.
 struct RequestHead {
   /// A token, case-sensitive: "GET".

@@ -33,9 +33,9 @@ void strip_for_redirect(Headers& headers, const RedirectPlan& plan) {
   }
   if (plan.drops_body) {
     std::vector<std::string> names;
-    for (const Header& field : headers) {
-      if (iequals(std::string_view(field.name).substr(0, 8), "content-")) {
-        names.push_back(field.name);
+    for (const Header field : headers) {
+      if (iequals(field.name.substr(0, 8), "content-")) {
+        names.emplace_back(field.name);
       }
     }
     for (const std::string& name : names) headers.remove(name);

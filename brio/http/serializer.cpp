@@ -38,7 +38,7 @@ std::string serialize_request(const RequestHead& head, TargetForm form) {
     out += "\r\n";
   };
   append("Host", head.headers.get("Host").value_or(head.url.host_port_subcomponent()));
-  for (const Header& field : head.headers) {
+  for (const Header field : head.headers) {
     if (!iequals(field.name, "Host")) append(field.name, field.value);
   }
   out += "\r\n";

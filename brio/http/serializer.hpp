@@ -8,14 +8,6 @@
 
 namespace brio::http {
 
-/// The four forms of a request target (RFC 9112 §3.2).
-enum class TargetForm {
-  origin,     ///< "/path?query": to the server itself
-  absolute,   ///< "http://host/path?query": to a proxy
-  authority,  ///< "host:port": CONNECT
-  asterisk,   ///< "*": OPTIONS of the server as a whole
-};
-
 /// Request line and fields, up to and with the empty line. A Host field is put first where the
 /// head has none. Throws ValueError for a method that is no token, for Content-Length beside
 /// Transfer-Encoding, and for more than one of either or of Host.

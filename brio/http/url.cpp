@@ -348,26 +348,7 @@ std::string URL::name() const {
   return percent_decode(std::string_view(path_).substr(path_.rfind('/') + 1));
 }
 
-std::vector<std::pair<std::string, std::string>> URL::query() const {
-  std::vector<std::pair<std::string, std::string>> pairs;
-  if (!query_) return pairs;
-  const auto decode = [](std::string_view text) {
-    std::string spaced(text);
-    std::replace(spaced.begin(), spaced.end(), '+', ' ');
-    return percent_decode(spaced);
-  };
-  std::string_view rest = *query_;
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find('&'), rest.size());
-    const std::string_view pair = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (pair.empty()) continue;
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    pairs.emplace_back(decode(pair.substr(0, equals)),
-                       decode(pair.substr(std::min(equals + 1, pair.size()))));
-  }
-  return pairs;
-}
+Pairs URL::query() const { return query_ ? parse_form(*query_) : Pairs(); }
 
 std::string URL::raw_path_qs() const { return query_ ? path_ + "?" + *query_ : path_; }
 
@@ -427,15 +408,12 @@ URL URL::with_fragment(std::optional<std::string_view> fragment) const {
   return result;
 }
 
-URL URL::extend_query(const std::vector<std::pair<std::string, std::string>>& pairs) const {
+URL URL::extend_query(const Pairs& pairs) const {
   URL result = *this;
   if (pairs.empty()) return result;
   std::string query = query_.value_or("");
-  for (const auto& [key, value] : pairs) {
-    if (!query.empty()) query += '&';
-    query += percent_encode(key) + '=' + percent_encode(value);
-  }
-  result.query_ = std::move(query);
+  if (!query.empty()) query += '&';
+  result.query_ = query + encode_form(pairs);
   return result;
 }
 

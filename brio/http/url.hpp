@@ -2,6 +2,7 @@
 #pragma once
 
 #include <brio/http/errors.hpp>
+#include <brio/http/forms.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -78,7 +79,7 @@ public:
     return query_;
   }
   /// The query's pairs, decoded ('+' is a space), in order.
-  [[nodiscard]] std::vector<std::pair<std::string, std::string>> query() const;
+  [[nodiscard]] Pairs query() const;
   /// What a request line asks for: path and query.
   [[nodiscard]] std::string raw_path_qs() const;
   /// The fragment without '#', encoded; nothing where there is no '#'. Never sent.
@@ -101,8 +102,7 @@ public:
   /// A copy with this fragment (quoted as needed), or without one.
   [[nodiscard]] URL with_fragment(std::optional<std::string_view> fragment) const;
   /// A copy with `pairs` appended to its query (aiohttp's `params=`).
-  [[nodiscard]] URL extend_query(
-      const std::vector<std::pair<std::string, std::string>>& pairs) const;
+  [[nodiscard]] URL extend_query(const Pairs& pairs) const;
 
   /// Equal when the normalised texts are.
   friend bool operator==(const URL&, const URL&) = default;

@@ -26,7 +26,8 @@ struct Parsed {
 std::string head_text(const brio::http::ResponseHead& head) {
   std::string text = std::to_string(head.version.major) + "." + std::to_string(head.version.minor) +
                      " " + std::to_string(head.status) + " " + head.reason + "\n";
-  for (const auto& field : head.headers) text += field.name + "=" + field.value + "\n";
+  for (const auto& field : head.headers)
+    text.append(field.name).append("=").append(field.value).append("\n");
   return text;
 }
 
@@ -67,7 +68,7 @@ Parsed parse(std::string_view stream, std::size_t step, const ResponseParser::Op
   }
   parsed.text += "[" + body + "]";
   for (const auto& field : parser.trailers()) {
-    parsed.text += "\n" + field.name + "=" + field.value;
+    parsed.text.append("\n").append(field.name).append("=").append(field.value);
   }
   if (!complete) parsed.text += " incomplete";
   if (complete) parsed.keep_alive = parser.keep_alive();

@@ -1,0 +1,330 @@
+// How a connection answers: the task, the head, bodies in memory, in files and in pieces.
+#include <brio/core/exceptions.hpp>
+#include <brio/core/logging.hpp>
+#include <brio/core/outcome.hpp>
+#include <brio/http/detail/file_body.hpp>
+#include <brio/http/detail/server_connection.hpp>
+#include <brio/http/serializer.hpp>
+#include <brio/net/sendfile.hpp>
+
+#include <array>
+#include <charconv>
+#include <utility>
+
+namespace brio::http::detail {
+namespace {
+
+// From this size on a body is not copied behind its head but sent from where it lies.
+constexpr std::size_t large_body = 16 * 1024;
+
+void append_number(std::string& out, std::uint64_t number) {
+  std::array<char, 20> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  out.append(digits.data(), end);
+}
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+bool has_no_body(int status) noexcept { return status < 200 || status == 204 || status == 304; }
+
+}  // namespace
+
+Coro<> ServerConnection::answer(std::shared_ptr<ServerConnection> self) {
+  do {
+    std::optional<Response> response;
+    std::exception_ptr error;
+    try {
+      response = co_await self->core_->handler()(self->request_);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    if (error) response = self->response_for(error);
+    if (!response) break;
+    if (response->file_) {
+      const auto sent = co_await as_outcome(self->send_file(*response));
+      if (!sent && !self->sending_failed(sent.error())) break;
+    } else {
+      self->send(*response);
+    }
+    if (self->writing_paused_) co_await drain(self);
+    self->finish_exchange();
+    if (self->state_ != State::answering) break;
+    if (!self->parser_.is_complete() && !co_await drop_rest_of_body(self)) break;
+    self->begin_next();
+    if (!self->receiving_) self->flush();
+  } while (self->state_ == State::idle && !self->input_.empty() && self->advance());
+  self->task_ = {};
+  if (self->receiving_) co_return;
+  if (self->state_ == State::upgraded && !self->lost_) self->core_->remove(*self);
+  self->flush();
+  self->keep_input();
+  self->update_reading();
+}
+
+// Nothing where no answer can be sent any more.
+std::optional<Response> ServerConnection::response_for(const std::exception_ptr& error) {
+  std::optional<Response> response;
+  try {
+    std::rethrow_exception(error);
+  } catch (const HTTPException& refusal) {
+    response = refusal.response();
+  } catch (const CancelledError&) {
+    // Somebody ended this request; its client learns it from the connection's end.
+    cut_off(false);
+    throw;
+  } catch (const std::exception&) {
+    if (!lost_) {
+      log(LogLevel::error, "brio.http",
+          "Error handling request " + std::string(request_.method()) + " " +
+              std::string(request_.target()) + " from " + remote() + ": " + type_name(error) +
+              ": " + describe(error));
+    }
+    response.emplace("500: Internal Server Error", ResponseOptions{.status = 500});
+  }
+  if (lost_ || state_ == State::upgraded) return std::nullopt;
+  if (reply_ != Reply::none) {
+    // A part of another answer is on its way: only its cut can tell that it is none.
+    if (reply_ == Reply::streaming) cut_off(false);
+    return std::nullopt;
+  }
+  if (!parser_.is_complete()) response->force_close();
+  return response;
+}
+
+void ServerConnection::send(Response& response) {
+  if (lost_ || state_ == State::upgraded) return;
+  if (response.sent_) {
+    if (reply_ == Reply::streaming) end_stream({});
+    return;
+  }
+  if (reply_ != Reply::none) {
+    log(LogLevel::error, "brio.http",
+        "the handler sent a response and returned another one: " + std::string(request_.target()));
+    if (reply_ == Reply::streaming) cut_off(false);
+    return;
+  }
+  const std::string& body = response.body_;
+  begin_reply(response, body.size());
+  if (body_wanted_) {
+    reply_size_ = body.size();
+    if (body.size() < large_body) {
+      out_ += body;
+    } else {
+      transport_->writelines({out_, body});
+      out_.clear();
+    }
+  }
+  reply_ = Reply::done;
+}
+
+// What went wrong in the middle of a body: the client learns it from the connection's end. True
+// where the caller may go on as if it had ended.
+bool ServerConnection::sending_failed(const std::exception_ptr& error) {
+  cut_off(false);
+  if (brio::detail::classify(error) != brio::detail::ErrorKind::ordinary)
+    std::rethrow_exception(error);
+  if (!lost_) {
+    log(LogLevel::warning, "brio.http",
+        "Error sending the response to " + std::string(request_.target()) + ": " + describe(error));
+  }
+  return false;
+}
+
+Coro<> ServerConnection::send_file(Response& response) {
+  if (lost_ || state_ == State::upgraded || reply_ != Reply::none) co_return;
+  const FileBody& file = *response.file_;
+  begin_reply(response, file.length);
+  reply_ = Reply::streaming;
+  if (body_wanted_ && file.length > 0) {
+    const std::shared_ptr<ServerConnection> self = shared_from_this();
+    flush();
+    const std::uint64_t sent = co_await sendfile(transport_, file.descriptor.fileno(),
+                                                 {.offset = file.offset, .count = file.length});
+    reply_size_ = sent;
+    // The file has shrunk since its size was told.
+    if (sent < file.length) cut_off(false);
+  }
+  reply_ = Reply::done;
+}
+
+void ServerConnection::begin_reply(Response& response, std::optional<std::uint64_t> length) {
+  const bool room = core_->options().max_requests_per_connection == 0 ||
+                    exchange_ < core_->options().max_requests_per_connection;
+  // A client that waits for leave to send its body may send it or not: what comes next is unsure.
+  keep_ = parser_.keep_alive() && room && !response.close_ && !core_->stopping() && !eof_ &&
+          !body_error_ && !continue_due_ &&
+          (parser_.is_complete() || parser_.content_length().value_or(0) <= most_dropped);
+  body_wanted_ = request_.method() != "HEAD" && !has_no_body(response.status_);
+  write_head(response, length);
+}
+
+void ServerConnection::write_head(Response& response, std::optional<std::uint64_t> length) {
+  reply_status_ = response.status_;
+  reply_size_ = 0;
+  std::string& out = out_;
+  if (response.status_ == 200 && !response.reason_) {
+    out += "HTTP/1.1 200 OK\r\n";
+  } else {
+    out += "HTTP/1.1 ";
+    append_number(out, static_cast<std::uint64_t>(response.status_));
+    out += ' ';
+    out.append(response.reason()).append("\r\n");
+  }
+  if (!response.content_type().empty()) append_field(out, "Content-Type", response.content_type());
+  if (length && !has_no_body(response.status_)) {
+    out += "Content-Length: ";
+    append_number(out, *length);
+    out += "\r\n";
+  }
+  bool dated = false;
+  for (const Header field : response.headers_) {
+    // Framing is the connection's business alone.
+    if (iequals(field.name, "Content-Length") || iequals(field.name, "Transfer-Encoding") ||
+        iequals(field.name, "Connection")) {
+      continue;
+    }
+    dated = dated || iequals(field.name, "Date");
+    append_field(out, field.name, field.value);
+  }
+  if (!dated) out += core_->standing_fields();
+  const bool http10 = parser_.head().version.minor == 0;
+  if (!keep_) {
+    out += "Connection: close\r\n";
+  } else if (http10) {
+    out += "Connection: keep-alive\r\n";
+  }
+  if (chunked_reply_) out += "Transfer-Encoding: chunked\r\n";
+  out += "\r\n";
+}
+
+void ServerConnection::finish_exchange() {
+  if (state_ != State::answering) return;
+  if (reply_ == Reply::streaming) end_stream({});
+  ++core_->stats().requests;
+  if (core_->options().access_log) {
+    core_->options().access_log(
+        {request_, reply_status_, reply_size_, transport_->get_loop().time() - since_});
+  }
+  if (!keep_ || core_->stopping()) close_gracefully();
+}
+
+void ServerConnection::begin_next() {
+  parser_.next();
+  request_.reset();
+  if (!body_.empty()) body_ = {};
+  body_taken_ = 0;
+  body_came_ = 0;
+  body_waited_ = {};
+  chunked_reply_ = false;
+  state_ = State::idle;
+  since_ = core_->now();
+}
+
+// True where the connection can go on.
+Coro<bool> ServerConnection::drop_rest_of_body(std::shared_ptr<ServerConnection> self) {
+  std::uint64_t dropped = 0;
+  self->flush();
+  while (true) {
+    dropped += self->body_.size() - self->body_taken_;
+    self->body_.clear();
+    self->body_taken_ = 0;
+    if (self->lost_ || self->state_ != State::answering) co_return false;
+    if (self->parser_.is_complete()) co_return true;
+    if (self->body_error_ || self->eof_ || dropped > most_dropped) break;
+    self->update_reading();
+    co_await self->wait_for_body();
+  }
+  self->close_gracefully();
+  co_return false;
+}
+
+// ---- answers in pieces
+
+void ServerConnection::begin_stream(Response& head, std::optional<std::uint64_t> length) {
+  if (state_ != State::answering || reply_ != Reply::none) {
+    throw RuntimeError("a response to this request has begun already");
+  }
+  const bool http10 = parser_.head().version.minor == 0;
+  chunked_reply_ = !length && !http10 && !has_no_body(head.status_);
+  if (!length && http10) head.close_ = true;  // the connection's end is the body's
+  reply_left_ = length;
+  begin_reply(head, length);
+  if (!body_wanted_) chunked_reply_ = false;
+  reply_ = Reply::streaming;
+  if (!receiving_) flush();
+}
+
+void ServerConnection::stream(std::string_view data) {
+  check_alive();
+  if (reply_ != Reply::streaming) throw RuntimeError("write after write_eof");
+  if (data.empty()) return;
+  if (reply_left_) {
+    if (data.size() > *reply_left_) throw ValueError("the body is longer than declared");
+    *reply_left_ -= data.size();
+  }
+  if (!body_wanted_) return;
+  reply_size_ += data.size();
+  if (chunked_reply_) out_ += chunk_prefix(data.size());
+  if (data.size() < large_body) {
+    out_ += data;
+  } else {
+    transport_->writelines({out_, data});
+    out_.clear();
+  }
+  if (chunked_reply_) out_ += "\r\n";
+  if (!receiving_ || out_.size() > high_water) flush();
+}
+
+void ServerConnection::end_stream(const Headers& trailers) {
+  if (reply_ != Reply::streaming) return;
+  reply_ = Reply::done;
+  if (lost_) return;
+  if (reply_left_.value_or(0) > 0 && body_wanted_) {
+    log(LogLevel::error, "brio.http",
+        "the response to " + std::string(request_.target()) + " is shorter than declared");
+    return cut_off(false);
+  }
+  if (!chunked_reply_) return;
+  out_ += "0\r\n";
+  for (const Header field : trailers) append_field(out_, field.name, field.value);
+  out_ += "\r\n";
+  if (!receiving_) flush();
+}
+
+Coro<> ServerConnection::drain(std::shared_ptr<ServerConnection> self) {
+  self->flush();
+  while (self->writing_paused_ && !self->lost_) co_await self->wait(self->writer_);
+}
+
+void ServerConnection::upgrade(Response head, std::shared_ptr<Protocol> next) {
+  if (state_ != State::answering || reply_ != Reply::none) {
+    throw RuntimeError("a response to this request has begun already");
+  }
+  check_alive();
+  reply_ = Reply::done;
+  reply_status_ = head.status_;
+  std::string text = "HTTP/1.1 ";
+  append_number(text, static_cast<std::uint64_t>(head.status_));
+  text.append(" ").append(head.reason()).append("\r\n");
+  for (const Header field : head.headers_) append_field(text, field.name, field.value);
+  text += core_->standing_fields();
+  text += "\r\n";
+  out_ += text;
+  flush();
+  state_ = State::upgraded;
+  const std::string rest(input_);
+  input_ = {};
+  kept_ = {};
+  ++core_->stats().requests;
+  transport_->set_protocol(next);
+  next->connection_made(transport_);
+  if (reading_paused_) {
+    reading_paused_ = false;
+    transport_->resume_reading();
+  }
+  if (!rest.empty()) next->data_received(rest);
+}
+
+}  // namespace brio::http::detail
