@@ -79,8 +79,8 @@ format: ## format every source file
 
 lint: ## formatting, includes, docstrings, file lengths, clang-tidy
 	@$(SETUP) lint
-	@$(call configure,dev)
-	@scripts/lint/lint.sh build/dev
+	@$(call configure,lint)
+	@scripts/lint/lint.sh build/lint
 
 docs: ## build the guide as a site in build/site
 	@$(SETUP) docs

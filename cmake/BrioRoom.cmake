@@ -114,8 +114,7 @@ function(brio_build_room name)
       SOVERSION ${PROJECT_VERSION_MAJOR}
       CXX_VISIBILITY_PRESET hidden
       VISIBILITY_INLINES_HIDDEN ON)
-    if(BRIO_SANITIZE)
-      # A sanitizer's build is for running once, in continuous integration: half of the time.
+    if(BRIO_UNITY)
       set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
     endif()
     if(BUILD_SHARED_LIBS)
