@@ -2,6 +2,7 @@
 #pragma once
 
 #include "get/options.hpp"
+#include "serve/options.hpp"
 
 #include <optional>
 #include <string>
@@ -12,7 +13,9 @@ namespace brio::cli {
 struct Arguments {
   /// Options of `brio get`, with the URLs of -i behind those given.
   std::optional<GetOptions> get;
-  /// Where `get` is empty: leave with this status, after `text` on standard output or error.
+  /// Options of `brio serve`.
+  std::optional<ServeOptions> serve;
+  /// Where both are empty: leave with this status, after `text` on standard output or error.
   int status = 0;
   std::string text;
 };

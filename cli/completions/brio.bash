@@ -10,10 +10,34 @@ _brio() {
     cword=$COMP_CWORD
   fi
   if [[ $cword -eq 1 ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "get --help --version" -- "$cur")
+    mapfile -t COMPREPLY < <(compgen -W "get serve --help --version" -- "$cur")
     return
   fi
-  [[ ${words[1]} == get ]] || return
+  case ${words[1]} in
+    get) _brio_get ;;
+    serve) _brio_serve ;;
+  esac
+}
+
+_brio_serve() {
+  case $prev in
+    --tls-cert | --tls-key | --unix)
+      mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+      compopt -o filenames 2>/dev/null
+      return
+      ;;
+    --host | -p | --port | -w | --workers | --cache-control | --drain) return ;;
+  esac
+  if [[ $cur == -* ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "--host -p --port --unix --tls-cert --tls-key -w --workers
+      --spa --no-listing --hidden --cache-control --drain -q --quiet -h --help" -- "$cur")
+  else
+    mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+    compopt -o filenames 2>/dev/null
+  fi
+}
+
+_brio_get() {
   case $prev in
     -i | --input-file | --sha256)
       mapfile -t COMPREPLY < <(compgen -f -- "$cur")
