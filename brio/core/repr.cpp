@@ -50,7 +50,7 @@ std::size_t tail(std::string_view text, std::size_t count) {
   return at;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   const bool apostrophe = text.find('\'') != std::string_view::npos;
   const char quote = apostrophe && text.find('"') == std::string_view::npos ? '"' : '\'';
   std::string out(1, quote);
@@ -82,11 +82,11 @@ std::string repr_of_text(std::string_view text) {
   constexpr std::size_t limit = 30;
   constexpr std::size_t before = 13;
   constexpr std::size_t after = 14;
-  std::string whole = quoted(text.substr(0, head(text, limit)));
+  std::string whole = in_quotes(text.substr(0, head(text, limit)));
   if (head(whole, limit) == whole.size()) return whole;
   std::string ends(text.substr(0, head(text, before)));
   ends += text.substr(tail(text, after));
-  ends = quoted(ends);
+  ends = in_quotes(ends);
   return ends.substr(0, head(ends, before)) + "..." + ends.substr(tail(ends, after));
 }
 
