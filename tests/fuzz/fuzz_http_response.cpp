@@ -44,14 +44,14 @@ Outcome parse(std::string_view stream, std::size_t step, const ResponseParser::O
         if (event == Event::head || event == Event::informational) {
           outcome.text += std::to_string(parser.head().status) + parser.head().reason + "\n";
           for (const auto& field : parser.head().headers) {
-            outcome.text += field.name + ":" + field.value + "\n";
+            outcome.text.append(field.name).append(":").append(field.value).append("\n");
           }
         }
         outcome.complete = event == Event::complete;
         if (event == Event::complete) {
           require(parser.is_complete());
           for (const auto& field : parser.trailers()) {
-            outcome.text += "\n" + field.name + ":" + field.value;
+            outcome.text.append("\n").append(field.name).append(":").append(field.value);
           }
           outcome.text += parser.keep_alive() ? " keeps" : " closes";
           break;
