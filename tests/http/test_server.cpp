@@ -285,7 +285,10 @@ TEST_CASE("a streamed answer that fails half-way is cut, not ended") {
       },
       get + get);
   set_log_hook(before);
-  CHECK(got.ends_with("4\r\nhalf\r\n"));
+  // What had not left yet is dropped with the connection; the body's end is never sent.
+  CHECK(got.starts_with("HTTP/1.1 200 OK\r\n"));
+  CHECK(got.find("HTTP/1.1", 1) == std::string::npos);
+  CHECK_FALSE(got.ends_with("\r\n0\r\n\r\n"));
 }
 
 TEST_CASE("a slow reader of a long stream holds the handler, not the memory") {
