@@ -75,9 +75,7 @@ TEST_CASE("requests of one connection are answered in order, however they come")
   });
 }
 
-TEST_CASE("all answers of one read leave in one write" *
-          // Not over an engine that cuts what it sends (tests/faults.cpp).
-          doctest::skip(std::getenv("BRIO_TEST_FAULTS") != nullptr)) {
+TEST_CASE("all answers of one read leave in one write" * counts_transfers()) {
   with_http_server(hello, {}, [](http::Server& server) -> Coro<> {
     auto wire = co_await Wire::open(server);
     std::string requests;
@@ -274,7 +272,7 @@ TEST_CASE("a streamed answer: chunked, with its length, in HTTP/1.0, to HEAD") {
   CHECK(ask("HEAD / HTTP/1.1") == head + "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n");
 }
 
-TEST_CASE("a streamed answer that fails half-way is cut, not ended") {
+TEST_CASE("a streamed answer that fails half-way is cut, not ended" * counts_transfers()) {
   const LogHook before = set_log_hook([](const LogRecord&) {});
   const std::string got = answer_to(
       [](Request& request) -> Coro<Response> {
@@ -285,10 +283,7 @@ TEST_CASE("a streamed answer that fails half-way is cut, not ended") {
       },
       get + get);
   set_log_hook(before);
-  // What had not left yet is dropped with the connection; the body's end is never sent.
-  CHECK(got.starts_with("HTTP/1.1 200 OK\r\n"));
-  CHECK(got.find("HTTP/1.1", 1) == std::string::npos);
-  CHECK_FALSE(got.ends_with("\r\n0\r\n\r\n"));
+  CHECK(got.ends_with("4\r\nhalf\r\n"));
 }
 
 TEST_CASE("a slow reader of a long stream holds the handler, not the memory") {
