@@ -121,10 +121,10 @@ Coro<> connections(Arguments arguments) {
   }(co_await open_connection("127.0.0.1", port));
   co_await exchange(one, "one");
   // Named, for g++ 14 ends with an error of its own over the list as an argument.
-  std::vector<std::string> arguments{"hold", "--port", std::to_string(port), "--count",
-                                     std::to_string(count)};
+  std::vector<std::string> command{"hold", "--port", std::to_string(port), "--count",
+                                   std::to_string(count)};
   const auto child =
-      co_await create_subprocess_exec("/proc/self/exe", std::move(arguments),
+      co_await create_subprocess_exec("/proc/self/exe", std::move(command),
                                       {.stdin = subprocess::PIPE, .stdout = subprocess::PIPE});
   const Holdings before = holdings(loop);
   const std::string first = co_await child.stdout().readline();
