@@ -30,8 +30,9 @@ void StreamFlowControl::connection_lost(std::exception_ptr exc) {
   for (detail::WaitNode* at = drains_.first(); at != nullptr; at = drains_.after(*at)) {
     if (at->pending()) static_cast<FlowWait*>(at)->lost = true;
   }
-  drains_.wake_all();
+  // The order of asyncio's StreamReaderProtocol.connection_lost.
   closes_.wake_all();
+  drains_.wake_all();
 }
 
 Coro<void> StreamFlowControl::drain(std::shared_ptr<StreamFlowControl> self) {
