@@ -27,6 +27,7 @@ brio_library(OpenSSL PACKAGE OpenSSL 3.0 TARGETS OpenSSL::SSL OpenSSL::Crypto
              PC_REQUIRES libssl libcrypto DEBIAN libssl-dev)
 brio_library(ZLIB PACKAGE ZLIB TARGETS ZLIB::ZLIB PC_REQUIRES zlib DEBIAN zlib1g-dev)
 brio_library(Idn2 HEADER idn2.h TARGETS idn2 PC_REQUIRES libidn2 DEBIAN libidn2-dev)
+brio_library(Psl HEADER libpsl.h TARGETS psl PC_REQUIRES libpsl DEBIAN libpsl-dev)
 brio_library(BoostHeaders PACKAGE Boost 1.81 TARGETS Boost::headers DEBIAN libboost1.81-dev
              BUILD_ONLY)
 

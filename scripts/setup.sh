@@ -14,14 +14,14 @@ packages_of() {
     # `make run`: compiler, build tools, the libraries that the rooms use. No servers, no test tools.
     run)
       echo clang-19 lld-19 cmake ninja-build
-      echo liburing-dev libssl-dev zlib1g-dev libboost1.81-dev libidn2-dev libcli11-dev
+      echo liburing-dev libssl-dev zlib1g-dev libboost1.81-dev libidn2-dev libpsl-dev libcli11-dev
       echo python3
       ;;
     test)
       packages_of run
       echo doctest-dev ccache libclang-rt-19-dev llvm-19
       echo g++ pkg-config
-      echo curl openssl ca-certificates nginx-light gdb
+      echo curl wget openssl ca-certificates nginx-light gdb
       ;;
     lint)
       packages_of test

@@ -21,7 +21,7 @@ MAY_BE_LONGER = {  # path: reason
     "tests/conformance/kit/gen.py": "one class, a method per kind of program",
     "tests/conformance/kit/oracle.py": "stands alone: it is copied to wherever a CPython is",
 }
-HEAVY = re.compile(r"^(iostream|regex|boost/.*|openssl/.*|nghttp2/.*|zlib\.h|idn2\.h|liburing.*)$")
+HEAVY = re.compile(r"^(iostream|regex|boost/.*|openssl/.*|nghttp2/.*|zlib\.h|idn2\.h|libpsl\.h|liburing.*)$")
 INTERNAL = "// Inside brio/"
 FOLDERS = ["brio", "cli", "examples", "bench", "tests", "python", "scripts"]
 
