@@ -357,7 +357,7 @@ Coro<WSMessage> WebSocketConnection::receive(std::shared_ptr<WebSocketConnection
     if (self->closing()) {
       // Such a loop would never give way to anybody else.
       constexpr unsigned patience = 5;
-      if (++self->asked_after_end_ > patience)
+      if (++self->asked_after_end_ >= patience)
         throw RuntimeError("WebSocket connection is closed.");
       WSMessage end{.type = self->closed_ ? WSMsgType::closed : WSMsgType::closing};
       co_return end;
