@@ -10,6 +10,7 @@
 #include <brio/core/async_generator.hpp>
 #include <brio/core/coro.hpp>
 #include <brio/core/outcome.hpp>
+#include <brio/http/client_websocket.hpp>
 #include <brio/http/connector.hpp>
 #include <brio/http/content_coding.hpp>
 #include <brio/http/response.hpp>
@@ -105,6 +106,42 @@ struct RequestOptions {
   std::shared_ptr<const net::TLSContext> ssl = nullptr;
 };
 
+/// Keyword arguments of ClientSession::ws_connect.
+struct WSConnectOptions {
+  /// Subprotocols to offer, the dearest first.
+  std::vector<std::string> protocols = {};
+  /// How long close() waits for the server's close frame, and for it to hang up (aiohttp's
+  /// ClientWSTimeout.ws_close).
+  Duration ws_close = std::chrono::seconds(10);
+  /// Default of receive()'s timeout (ws_receive); nothing: wait for ever.
+  std::optional<Duration> ws_receive = std::nullopt;
+  /// Answer the server's close frame, once receive() has come to it.
+  bool autoclose = true;
+  /// Answer pings, at once.
+  bool autoping = true;
+  /// Send a ping when nothing has come for so long; end the connection when nothing comes for half
+  /// of it after that.
+  std::optional<Duration> heartbeat = std::nullopt;
+  /// The Origin field; browsers send theirs always, other clients none.
+  std::string origin = {};
+  /// Appended to the URL's query.
+  std::vector<std::pair<std::string, std::string>> params = {};
+  /// Replace the session's fields of the same names.
+  Headers headers = {};
+  /// As RequestOptions::auth.
+  std::optional<BasicAuth> auth = std::nullopt;
+  /// As RequestOptions::timeout; for the handshake alone.
+  std::optional<ClientTimeout> timeout = std::nullopt;
+  /// As RequestOptions::ssl.
+  std::shared_ptr<const net::TLSContext> ssl = nullptr;
+  /// permessage-deflate to offer; nothing: none (aiohttp's compress=0).
+  std::optional<WSDeflateOptions> compress = std::nullopt;
+  /// Largest message, decompressed; 0 for any. A larger one closes with 1009.
+  std::uint64_t max_msg_size = std::uint64_t(4) << 20;
+  /// Largest frame on the wire; 0 for any.
+  std::uint64_t max_frame_size = 0;
+};
+
 /// Keyword arguments of ClientSession.
 struct ClientSessionOptions {
   /// Default: a TCPConnector of its own.
@@ -183,6 +220,14 @@ public:
     return request("DELETE", std::move(url), std::move(options));
   }
 
+  /// Opens a WebSocket; `url` may begin with ws:, wss:, http: or https:, and redirects are
+  /// followed. The connection counts for the connector's limits, and closes with it.
+  ///
+  /// Throws as request, WSServerHandshakeError where the server does not agree, or not to what was
+  /// offered. Cancellation cuts the connection.
+  [[nodiscard]] Coro<ClientWebSocketResponse> ws_connect(StrOrURL url,
+                                                         WSConnectOptions options = {}) const;
+
   /// Closes the connector, if it is the session's own, and refuses further requests. Responses
   /// still being read fail. Harmless when repeated.
   Coro<> close() const;
@@ -192,6 +237,9 @@ public:
   [[nodiscard]] const std::shared_ptr<BaseConnector>& connector() const noexcept;
 
 private:
+  static Coro<ClientWebSocketResponse> open_websocket(std::shared_ptr<detail::SessionState> state,
+                                                      std::string url, WSConnectOptions options);
+  explicit ClientSession(std::shared_ptr<detail::SessionState> state) : state_(std::move(state)) {}
   std::shared_ptr<detail::SessionState> state_;
 };
 

@@ -33,6 +33,7 @@ InvalidURL::~InvalidURL() = default;
 BadHttpMessage::~BadHttpMessage() = default;
 ClientResponseError::~ClientResponseError() = default;
 TooManyRedirects::~TooManyRedirects() = default;
+WSServerHandshakeError::~WSServerHandshakeError() = default;
 
 ClientOSError::ClientOSError(std::error_code code, std::string whole_message)
     : OSError(code, std::move(whole_message)) {}

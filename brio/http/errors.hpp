@@ -209,4 +209,13 @@ public:
   ~TooManyRedirects() override;
 };
 
+/// The server did not agree to a WebSocket (aiohttp.WSServerHandshakeError).
+class BRIO_API WSServerHandshakeError : public ClientResponseError {
+public:
+  using ClientResponseError::ClientResponseError;
+  WSServerHandshakeError(const WSServerHandshakeError&) = default;
+  WSServerHandshakeError& operator=(const WSServerHandshakeError&) = default;
+  ~WSServerHandshakeError() override;
+};
+
 }  // namespace brio::http

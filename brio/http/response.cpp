@@ -36,6 +36,13 @@ void ResponseState::let_go() noexcept {
   exchange_.reset();
 }
 
+std::shared_ptr<Exchange> ResponseState::upgrade(std::shared_ptr<Protocol> next) {
+  if (!exchange_) throw RuntimeError("this connection cannot be upgraded");
+  exchange_->upgrade(std::move(next));
+  ended_ = true;
+  return std::exchange(exchange_, nullptr);
+}
+
 void ResponseState::release() noexcept {
   if (!exchange_) return;
   if (!error_) error_ = std::make_exception_ptr(RuntimeError("Connection closed"));

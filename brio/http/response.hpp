@@ -14,6 +14,8 @@
 
 namespace brio::http {
 
+class ClientSession;
+
 namespace detail {
 class ResponseState;
 class SessionState;
@@ -104,6 +106,7 @@ public:
 
 private:
   friend class detail::SessionState;
+  friend class ClientSession;
   explicit ClientResponse(std::shared_ptr<detail::ResponseState> state);
   std::shared_ptr<detail::ResponseState> state_;
 };

@@ -35,15 +35,20 @@ Coro<> wait_stopped(CoreRef core) {
   co_await shield(stopped);
 }
 
+// An upgraded connection leaves the core with its handler, but may still say its last words.
+Coro<> drain(CoreRef core) {
+  co_await detail::ServerCore::wait_empty(core);
+  for (const auto& listener : core->listeners) co_await listener->wait_closed();
+}
+
 Coro<> shut_down(CoreRef core, Duration timeout) {
   core->begin_shutdown();
-  const auto drained = co_await as_outcome(wait_for(detail::ServerCore::wait_empty(core), timeout));
-  if (!drained) {
-    core->abort_all();
-    if (drained.cancelled()) drained.raise();
-    co_await detail::ServerCore::wait_empty(core);
-  }
-  for (const auto& listener : core->listeners) co_await listener->wait_closed();
+  const auto drained = co_await as_outcome(wait_for(drain(core), timeout));
+  if (drained) co_return;
+  core->abort_all();
+  for (const auto& listener : core->listeners) listener->abort_clients();
+  if (drained.cancelled()) drained.raise();
+  co_await drain(core);
 }
 
 }  // namespace

@@ -104,6 +104,7 @@ public:
 private:
   friend class detail::ServerConnection;
   friend class StreamResponse;
+  friend class WebSocketResponse;
 
   // Ready for the connection's next request.
   void reset();

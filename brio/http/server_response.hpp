@@ -90,6 +90,7 @@ public:
 private:
   friend class detail::ServerConnection;
   friend class StreamResponse;
+  friend class WebSocketResponse;
   friend class FileResponse;
 
   int status_ = 200;

@@ -10,9 +10,14 @@
 #include <cstdint>
 #include <exception>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+
+namespace brio {
+class Protocol;
+}
 
 namespace brio::http::detail {
 
@@ -64,6 +69,11 @@ public:
   [[nodiscard]] virtual std::optional<std::uint64_t> content_length() const noexcept = 0;
   /// The fields after the body; complete once finished.
   [[nodiscard]] virtual const Headers& trailers() const noexcept = 0;
+
+  /// After a head that ends HTTP on this connection (101): hands it to `next`, which also gets what
+  /// came behind the head. The exchange keeps the connection's place, and is to be kept as long as
+  /// the connection is used. Throws RuntimeError where there is no such head, or no such way.
+  virtual void upgrade(std::shared_ptr<Protocol> next);
 
   /// Cuts the connection; what is waited for fails with `error`.
   virtual void abort(std::exception_ptr error) = 0;

@@ -10,6 +10,10 @@ namespace brio::http::detail {
 
 Exchange::~Exchange() = default;
 
+void Exchange::upgrade(std::shared_ptr<Protocol>) {
+  throw RuntimeError("this connection cannot be upgraded");
+}
+
 // ---- what the transport tells
 
 void Http1Connection::connection_made(std::shared_ptr<Transport> transport) {
@@ -19,6 +23,8 @@ void Http1Connection::connection_made(std::shared_ptr<Transport> transport) {
 void Http1Connection::data_received(std::string_view data) {
   if (state_ == State::busy && !complete_) {
     parse(data);
+  } else if (state_ == State::busy && parser_.upgraded()) {
+    behind_ += data;
   } else if (state_ != State::closed) {
     // Nobody asked for this: it could only be taken for the answer to the next request.
     abort(nullptr);
@@ -38,8 +44,15 @@ void Http1Connection::parse(std::string_view data) {
   } catch (...) {
     return abort(std::current_exception());
   }
-  // What stands behind the end belongs to no request of ours, so the connection ends with it.
-  if (complete_ && !data.empty()) close();
+  if (complete_ && parser_.upgraded()) {
+    // Nothing more is taken until somebody knows what to do with it.
+    behind_.assign(data);
+    reading_paused_ = true;
+    transport_->pause_reading();
+  } else if (complete_ && !data.empty()) {
+    // What stands behind the end belongs to no request of ours, so the connection ends with it.
+    close();
+  }
   if (!complete_ && !reading_paused_ && body_.size() - taken_ > high_water) {
     reading_paused_ = true;
     transport_->pause_reading();
@@ -78,6 +91,18 @@ void Http1Connection::connection_lost(std::exception_ptr error) {
   state_ = State::closed;
   transport_.reset();
   wake_writer();
+}
+
+void Http1Connection::upgrade(std::shared_ptr<Protocol> next) {
+  if (state_ != State::busy || !complete_ || !parser_.upgraded() || !transport_ ||
+      transport_->is_closing()) {
+    throw RuntimeError("this connection cannot be upgraded");
+  }
+  state_ = State::upgraded;
+  transport_->set_protocol(next);
+  next->connection_made(transport_);
+  if (std::exchange(reading_paused_, false)) transport_->resume_reading();
+  if (!behind_.empty()) next->data_received(std::exchange(behind_, {}));
 }
 
 void Http1Connection::resume_writing() {

@@ -50,7 +50,11 @@ public:
   Coro<> drain(Deadlines deadlines);
   Coro<ResponseHead> read_head(Deadlines deadlines);
   Coro<std::string> read_body(std::size_t max, Deadlines deadlines);
-  [[nodiscard]] bool finished() const noexcept { return complete_ && taken_ == body_.size(); }
+  void upgrade(std::shared_ptr<Protocol> next);
+  // What follows an upgrade is not HTTP, but it is not read to its end either.
+  [[nodiscard]] bool finished() const noexcept {
+    return complete_ && taken_ == body_.size() && !parser_.upgraded();
+  }
   [[nodiscard]] std::optional<std::uint64_t> content_length() const noexcept {
     return parser_.content_length();
   }
@@ -60,7 +64,7 @@ public:
   }
 
 private:
-  enum class State { idle, busy, closed };
+  enum class State { idle, busy, upgraded, closed };
 
   void parse(std::string_view data);
   void fail(std::exception_ptr error);
@@ -84,6 +88,7 @@ private:
   bool complete_ = false;
   std::string body_;
   std::size_t taken_ = 0;  // of body_
+  std::string behind_;     // what came behind a head that ends HTTP
   bool reading_paused_ = false;
   Future<> reader_;
 
@@ -108,6 +113,7 @@ public:
   Coro<> drain() override;
   Coro<ResponseHead> read_head() override;
   Coro<std::string> read_body(std::size_t max) override;
+  void upgrade(std::shared_ptr<Protocol> next) override { connection_->upgrade(std::move(next)); }
   [[nodiscard]] bool finished() const noexcept override { return connection_->finished(); }
   [[nodiscard]] std::optional<std::uint64_t> content_length() const noexcept override {
     return connection_->content_length();

@@ -34,6 +34,8 @@ public:
   /// `writer` sends a streamed body and is cancelled when the exchange is let go.
   void attach(std::shared_ptr<Exchange> exchange, std::optional<ContentDecoder> decoder,
               Task<> writer);
+  /// See Exchange::upgrade; gives what is to be kept as long as the connection is used.
+  std::shared_ptr<Exchange> upgrade(std::shared_ptr<Protocol> next);
   /// Lets go of the connection. A read under way fails.
   void release() noexcept;
 

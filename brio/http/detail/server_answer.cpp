@@ -32,6 +32,11 @@ bool has_no_body(int status) noexcept { return status < 200 || status == 204 || 
 }  // namespace
 
 Coro<> ServerConnection::answer(std::shared_ptr<ServerConnection> self) {
+  // However it ends: the transport tells its loss to another protocol.
+  struct Leave {
+    ServerConnection& connection;
+    ~Leave() { connection.leave_upgraded(); }
+  } const leave{*self};
   do {
     std::optional<Response> response;
     std::exception_ptr error;
@@ -57,7 +62,6 @@ Coro<> ServerConnection::answer(std::shared_ptr<ServerConnection> self) {
   } while (self->state_ == State::idle && !self->input_.empty() && self->advance());
   self->task_ = {};
   if (self->receiving_) co_return;
-  if (self->state_ == State::upgraded && !self->lost_) self->core_->remove(*self);
   self->flush();
   self->keep_input();
   self->update_reading();
@@ -298,33 +302,38 @@ Coro<> ServerConnection::drain(std::shared_ptr<ServerConnection> self) {
   while (self->writing_paused_ && !self->lost_) co_await self->wait(self->writer_);
 }
 
-void ServerConnection::upgrade(Response head, std::shared_ptr<Protocol> next) {
+void ServerConnection::leave_upgraded() {
+  if (state_ != State::upgraded) return;
+  state_ = State::lost;
+  lost_ = true;
+  stop_upgraded_ = {};
+  core_->remove(*this);
+}
+
+void ServerConnection::upgrade(const Headers& fields, std::shared_ptr<Protocol> next,
+                               std::function<void()> stop) {
   if (state_ != State::answering || reply_ != Reply::none) {
     throw RuntimeError("a response to this request has begun already");
   }
   check_alive();
   reply_ = Reply::done;
-  reply_status_ = head.status_;
-  std::string text = "HTTP/1.1 ";
-  append_number(text, static_cast<std::uint64_t>(head.status_));
-  text.append(" ").append(head.reason()).append("\r\n");
-  for (const Header field : head.headers_) append_field(text, field.name, field.value);
-  text += core_->standing_fields();
-  text += "\r\n";
-  out_ += text;
+  reply_status_ = 101;
+  out_ += "HTTP/1.1 101 Switching Protocols\r\n";
+  for (const Header field : fields) append_field(out_, field.name, field.value);
+  out_ += core_->standing_fields();
+  out_ += "\r\n";
   flush();
   state_ = State::upgraded;
+  stop_upgraded_ = std::move(stop);
   const std::string rest(input_);
   input_ = {};
   kept_ = {};
   ++core_->stats().requests;
   transport_->set_protocol(next);
   next->connection_made(transport_);
-  if (reading_paused_) {
-    reading_paused_ = false;
-    transport_->resume_reading();
-  }
+  if (std::exchange(reading_paused_, false)) transport_->resume_reading();
   if (!rest.empty()) next->data_received(rest);
+  if (core_->stopping() && stop_upgraded_) stop_upgraded_();
 }
 
 }  // namespace brio::http::detail

@@ -228,6 +228,7 @@ void ServerConnection::look_at_time(TimePoint now, Duration period) {
 
 void ServerConnection::stop() {
   if (state_ == State::idle) transport_->close();
+  if (state_ == State::upgraded && stop_upgraded_) stop_upgraded_();
 }
 
 void ServerConnection::cut_off(bool cancel_handler) {

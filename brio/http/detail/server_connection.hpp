@@ -7,6 +7,7 @@
 #include <brio/net/transport.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,9 +75,11 @@ public:
   static Coro<> drain(std::shared_ptr<ServerConnection> self);
 
   // For upgrades.
-  /// Sends `head` and hands the connection to `next`, which also gets what came behind the request.
-  /// The handler's response is not sent. Throws RuntimeError where a response has begun.
-  void upgrade(Response head, std::shared_ptr<Protocol> next);
+  /// Answers 101 with `fields` and hands the connection to `next`, which also gets what came behind
+  /// the request; the handler's response is not sent. `stop` is called when the server begins to
+  /// shut down while the handler runs. Throws RuntimeError where a response has begun.
+  void upgrade(const Headers& fields, std::shared_ptr<Protocol> next,
+               std::function<void()> stop = {});
 
 private:
   enum class State : std::uint8_t { idle, answering, closing, upgraded, lost };
@@ -94,6 +97,7 @@ private:
   Coro<> send_file(Response& response);
   void begin_reply(Response& response, std::optional<std::uint64_t> length);
   void write_head(Response& response, std::optional<std::uint64_t> length);
+  void leave_upgraded();
   void finish_exchange();
   void begin_next();
   static Coro<bool> drop_rest_of_body(std::shared_ptr<ServerConnection> self);
@@ -108,6 +112,7 @@ private:
 
   std::shared_ptr<ServerCore> core_;
   std::shared_ptr<Transport> transport_;
+  std::function<void()> stop_upgraded_;
   State state_ = State::idle;
   Reply reply_ = Reply::none;
   bool secure_ = false;
