@@ -69,6 +69,7 @@ public:
       options_.connector = std::make_shared<TCPConnector>();
       options_.connector_owner = true;
     }
+    if (!options_.cookie_jar) options_.cookie_jar = std::make_shared<CookieJar>();
   }
 
   static Coro<ClientResponse> request(std::shared_ptr<SessionState> self, std::string method,
@@ -88,6 +89,7 @@ private:
   URL resolve(const std::string& url, const RequestOptions& options) const;
   RequestHead make_head(std::string method, URL url, const RequestOptions& options) const;
   void add_credentials(RequestHead& head, const std::optional<BasicAuth>& given) const;
+  RequestHead with_cookies(const RequestHead& head, const Pairs& own) const;
   static Coro<Sent> exchange_once(std::shared_ptr<Exchange> exchange, const RequestHead& head,
                                   const RequestBody& body);
   static Coro<Sent> send(std::shared_ptr<SessionState> self, const RequestHead& head,
@@ -135,6 +137,31 @@ RequestHead SessionState::make_head(std::string method, URL url,
   }
   add_credentials(head, options.auth);
   return head;
+}
+
+// What goes out: a Cookie field of the program's own stands first, then its cookies, then the
+// jar's.
+RequestHead SessionState::with_cookies(const RequestHead& head, const Pairs& own) const {
+  RequestHead outgoing = head;
+  std::string text(head.headers.get("Cookie", ""));
+  const auto add = [&text](const std::string& name, const std::string& value) {
+    if (!text.empty()) text += "; ";
+    if (!name.empty()) text += name + "=";
+    text += value;
+  };
+  for (const auto& [name, value] : own) {
+    if (!is_token(name) || value.find(';') != std::string::npos) {
+      throw ValueError("cookie '" + name + "' cannot be sent");
+    }
+    add(name, value);
+  }
+  for (const Cookie& cookie : options_.cookie_jar->filter_cookies(head.url)) {
+    const bool replaced = std::any_of(own.begin(), own.end(),
+                                      [&](const auto& pair) { return pair.first == cookie.name; });
+    if (!replaced) add(cookie.name, cookie.value);
+  }
+  if (!text.empty()) outgoing.headers.set("Cookie", text);
+  return outgoing;
 }
 
 Coro<SessionState::Sent> SessionState::exchange_once(std::shared_ptr<Exchange> exchange,
@@ -207,7 +234,9 @@ Coro<ClientResponse> SessionState::request(std::shared_ptr<SessionState> self, s
   const bool follow = options.allow_redirects.value_or(head.method != "HEAD");
   std::vector<RedirectStep> history;
   while (true) {
-    Sent sent = co_await send(self, head, options.data, options.ssl, timeout, total);
+    const RequestHead outgoing = self->with_cookies(head, options.cookies);
+    Sent sent = co_await send(self, outgoing, options.data, options.ssl, timeout, total);
+    self->options_.cookie_jar->update_cookies_from_headers(sent.head.headers, head.url);
     std::optional<RedirectPlan> plan;
     if (follow) plan = plan_redirect(head, sent.head);
     if (!plan) {
@@ -236,6 +265,7 @@ Coro<ClientResponse> SessionState::request(std::shared_ptr<SessionState> self, s
     }
     if (sent.writer) sent.writer.cancel();
     strip_for_redirect(head.headers, *plan);
+    if (plan->crosses_origin) options.cookies.clear();
     if (plan->drops_body) options.data = {};
     if (plan->url.raw_user()) head.headers.remove("Authorization");
     head.method = plan->method;
@@ -268,6 +298,10 @@ Coro<> close_session(std::shared_ptr<detail::SessionState> state) {
 BRIO_CORO_WRAPPER Coro<> ClientSession::close() const { return close_session(state_); }
 
 bool ClientSession::closed() const noexcept { return state_->closed_; }
+
+const std::shared_ptr<CookieJar>& ClientSession::cookie_jar() const noexcept {
+  return state_->options().cookie_jar;
+}
 
 const std::shared_ptr<BaseConnector>& ClientSession::connector() const noexcept {
   return state_->options().connector;

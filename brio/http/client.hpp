@@ -13,6 +13,7 @@
 #include <brio/http/client_websocket.hpp>
 #include <brio/http/connector.hpp>
 #include <brio/http/content_coding.hpp>
+#include <brio/http/cookies.hpp>
 #include <brio/http/response.hpp>
 
 #include <functional>
@@ -88,6 +89,9 @@ struct RequestOptions {
   std::vector<std::pair<std::string, std::string>> params = {};
   /// Replace the session's fields of the same names.
   Headers headers = {};
+  /// Sent beside those of the session's jar, and in place of those of the same names; for this
+  /// request and redirects of the same origin.
+  Pairs cookies = {};
   /// The body.
   RequestBody data = {};
   /// Default: the session's, or what the URL holds before its '@'.
@@ -148,6 +152,9 @@ struct ClientSessionOptions {
   std::shared_ptr<BaseConnector> connector = nullptr;
   /// Whether close() closes the connector.
   bool connector_owner = true;
+  /// Keeps what servers set, and says what goes with a request. Default: a jar of its own; one with
+  /// max_cookies = 0 keeps none (aiohttp.DummyCookieJar). May be shared by sessions of one loop.
+  std::shared_ptr<CookieJar> cookie_jar = nullptr;
   /// What relative URLs are resolved against.
   std::optional<URL> base_url = std::nullopt;
   /// Sent with each request.
@@ -231,6 +238,8 @@ public:
   /// Closes the connector, if it is the session's own, and refuses further requests. Responses
   /// still being read fail. Harmless when repeated.
   Coro<> close() const;
+  /// Its cookies.
+  [[nodiscard]] const std::shared_ptr<CookieJar>& cookie_jar() const noexcept;
   /// Whether close() was called.
   [[nodiscard]] bool closed() const noexcept;
   /// Where its connections come from.

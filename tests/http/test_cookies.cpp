@@ -1,5 +1,9 @@
 #include <brio/core/exceptions.hpp>
+#include <brio/http/client.hpp>
 #include <brio/http/cookies.hpp>
+#include <brio/http/router.hpp>
+
+#include "server_support.hpp"
 
 #include <doctest/doctest.h>
 #include <string>
@@ -152,4 +156,51 @@ TEST_CASE("dates of cookies, leniently") {
     CAPTURE(text);
     CHECK_FALSE(parse_cookie_date(text));
   }
+}
+
+TEST_CASE("a session keeps what servers set, also on the way of redirects") {
+  Router router;
+  router.add_get("/login", [](Request&) -> brio::Coro<Response> {
+    Response response({.status = 302, .headers = {{"Location", "/home"}}});
+    response.set_cookie("id", "42");
+    co_return response;
+  });
+  const Handler show = [](Request& request) -> brio::Coro<Response> {
+    co_return std::string(request.headers().get("Cookie", "none"));
+  };
+  router.add_get("/home", show);
+  router.add_get("/logout", [](Request&) -> brio::Coro<Response> {
+    Response response("out");
+    response.del_cookie("id");
+    co_return response;
+  });
+  brio::tests::with_http_server(router.handler(), {}, [](Server& server) -> brio::Coro<> {
+    const std::string url = "http://127.0.0.1:" + std::to_string(server.port());
+    ClientSession session(
+        {.cookie_jar = std::make_shared<CookieJar>(CookieJarOptions{.unsafe = true})});
+    const auto text = [&session](std::string at,
+                                 RequestOptions options) -> brio::Coro<std::string> {
+      auto response = co_await session.get(at, std::move(options));
+      co_return co_await response.text();
+    };
+    const std::string first = co_await text(url + "/login", {});
+    CHECK(first == "id=42");
+    const std::string own = co_await text(url + "/home", {.cookies = {{"a", "b"}}});
+    CHECK(own == "a=b; id=42");
+    const std::string replaced = co_await text(url + "/home", {.cookies = {{"id", "7"}}});
+    CHECK(replaced == "id=7");
+    const std::string field = co_await text(url + "/home", {.headers = {{"Cookie", "x=y"}}});
+    CHECK(field == "x=y; id=42");
+    CHECK(session.cookie_jar()->size() == 1);
+    co_await text(url + "/logout", {});
+    const std::string out = co_await text(url + "/home", {});
+    CHECK(out == "none");
+    co_await session.close();
+
+    ClientSession careful;  // takes no cookies from addresses
+    auto response = co_await careful.get(url + "/login");
+    const std::string none = co_await response.text();
+    CHECK(none == "none");
+    co_await careful.close();
+  });
 }
