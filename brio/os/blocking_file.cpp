@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include <utility>
 
@@ -89,6 +90,9 @@ BlockingFile::BlockingFile(Descriptor descriptor, FileMode mode_, std::string na
   struct stat status{};
   if (::fstat(fileno(), &status) != 0) fail(errno, "open");
   if (S_ISDIR(status.st_mode)) fail(EISDIR, "open");
+  // O_DIRECT goes past the page cache, and then waits for the disk whatever is asked.
+  cached_ = mode.readable && seekable && S_ISREG(status.st_mode) &&
+            (::fcntl(fileno(), F_GETFL) & O_DIRECT) == 0;
   if (mode.readable && mode.writable && !seekable) {
     descriptor_.close();
     throw UnsupportedOperation("File or stream is not seekable.");
@@ -163,6 +167,41 @@ bool BlockingFile::read_more(std::size_t size) {
   }
   in_.resize(before + static_cast<std::size_t>(count));
   return count > 0;
+}
+
+// read_more from the page cache, if that has something: RWF_NOWAIT.
+BlockingFile::Cached BlockingFile::read_cached(std::size_t size) {
+  in_.erase(0, std::exchange(in_pos_, 0));
+  const std::size_t before = in_.size();
+  in_.resize(before + size);
+  const iovec part{in_.data() + before, size};
+  const ssize_t count = ::preadv2(fileno(), &part, 1, -1, RWF_NOWAIT);
+  // What else there may be (no such flag on this file system, a damaged disk) the thread finds out.
+  if (count < 0 && errno != EAGAIN && errno != EINTR) cached_ = false;
+  in_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  return count > 0 ? Cached::some : count == 0 ? Cached::end : Cached::none;
+}
+
+bool BlockingFile::hold_cached(std::size_t size) {
+  if (!may_be_cached() || size > unread() + at_once) return false;
+  while (unread() < size) {
+    const std::size_t wanted = std::max(size - unread(), std::min(options.buffer_size, at_once));
+    const Cached read = read_cached(wanted);
+    if (read != Cached::some) return read == Cached::end;
+  }
+  return true;
+}
+
+bool BlockingFile::hold_cached_line(std::optional<std::size_t> limit) {
+  const std::size_t most = unread() + at_once;
+  std::size_t searched = 0;
+  while (!line(limit, searched)) {
+    searched = unread();
+    if (searched >= most || !may_be_cached()) return false;
+    const Cached read = read_cached(std::min(options.buffer_size, most - searched));
+    if (read != Cached::some) return read == Cached::end;
+  }
+  return true;
 }
 
 void BlockingFile::check_max() const {
@@ -294,8 +333,15 @@ std::int64_t BlockingFile::tell() const {
   return position - static_cast<std::int64_t>(unread()) + static_cast<std::int64_t>(out_.size());
 }
 
+std::optional<std::int64_t> BlockingFile::seek_at_once(std::int64_t offset, int whence) {
+  if (whence == SEEK_END || !seekable) return std::nullopt;
+  if (const auto position = seek_in_buffer(offset, whence)) return position;
+  if (!may_be_cached()) return std::nullopt;
+  return seek(offset, whence);
+}
+
 std::optional<std::int64_t> BlockingFile::seek_in_buffer(std::int64_t offset, int whence) {
-  if (in_.empty() || whence == SEEK_END || !seekable) return std::nullopt;
+  if (in_.empty()) return std::nullopt;
   const std::int64_t end = ::lseek(fileno(), 0, SEEK_CUR);
   if (end < 0) fail(errno, "seek");
   const auto held = static_cast<std::int64_t>(in_.size());

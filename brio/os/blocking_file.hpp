@@ -1,8 +1,8 @@
 // Inside brio/os: a file with its buffer, by blocking system calls. What files.cpp runs in a
 // thread.
 //
-// One thread at a time uses it. The calls marked "no wait" touch memory, or do an lseek, which no
-// disk is asked for; they are fit for the loop's thread.
+// One thread at a time uses it. The calls marked "no wait" touch memory, do an lseek, which no
+// disk is asked for, or copy from the page cache; they are fit for the loop's thread.
 #pragma once
 
 #include <brio/os/files.hpp>
@@ -53,12 +53,25 @@ public:
 
   /// Are `size` bytes there to be read? No wait.
   [[nodiscard]] bool holds(std::size_t size) const noexcept { return unread() >= size; }
+  /// How much is there to be read. No wait.
+  [[nodiscard]] std::size_t held() const noexcept { return unread(); }
   /// Is nothing left to be written? No wait.
   [[nodiscard]] bool flushed() const noexcept { return out_.empty(); }
   /// The length of the line that is there to be read whole; its first `from` bytes are known to
   /// have no end of line. No wait.
   [[nodiscard]] std::optional<std::size_t> line(std::optional<std::size_t> limit,
                                                 std::size_t from = 0) const noexcept;
+  /// Reads ahead until `size` bytes are held or the file has ended, from the page cache alone.
+  /// False when more than at_once or something that is not in memory would be needed, or there is
+  /// something to write: a thread goes on from there. No wait.
+  [[nodiscard]] bool hold_cached(std::size_t size);
+  /// The same until a line is held, as line() says.
+  [[nodiscard]] bool hold_cached_line(std::optional<std::size_t> limit);
+  /// Can hold_cached succeed?
+  [[nodiscard]] bool may_be_cached() const noexcept { return cached_ && out_.empty(); }
+  /// The most that is copied from the page cache in the loop's thread. A trip to another thread
+  /// costs as much as copying this.
+  static constexpr std::size_t at_once = 64UL * 1024;
   /// What is to be read next; `size` is at most what is held. No wait.
   [[nodiscard]] std::string_view peek(std::size_t size) const noexcept {
     return std::string_view(in_).substr(in_pos_, size);
@@ -70,8 +83,8 @@ public:
   void put_back(std::string_view data);
   /// Takes `data` if the buffer has room; no wait.
   [[nodiscard]] bool buffer(std::string_view data);
-  /// Moves within what is held, if that is possible; no wait.
-  [[nodiscard]] std::optional<std::int64_t> seek_in_buffer(std::int64_t offset, int whence);
+  /// Moves within what is held or in a regular file, if that is possible; no wait.
+  [[nodiscard]] std::optional<std::int64_t> seek_at_once(std::int64_t offset, int whence);
   /// No wait.
   [[nodiscard]] std::int64_t tell() const;
 
@@ -88,8 +101,11 @@ public:
 
 private:
   [[nodiscard]] std::size_t unread() const noexcept { return in_.size() - in_pos_; }
+  std::optional<std::int64_t> seek_in_buffer(std::int64_t offset, int whence);
   [[nodiscard]] std::size_t likely() const;
   bool read_more(std::size_t size);
+  enum class Cached : std::uint8_t { some, end, none };
+  Cached read_cached(std::size_t size);
   void drop_unread();
   void write_all(std::string_view data, std::size_t& written);
   void check_max() const;
@@ -99,6 +115,7 @@ private:
   std::string in_;
   std::size_t in_pos_ = 0;
   std::string out_;
+  bool cached_ = false;  // a regular file whose page cache may be read without waiting
 };
 
 /// "open '/x'", for errors.

@@ -2,10 +2,12 @@
 
 #include <brio/core/cancel_scope.hpp>
 #include <brio/core/logging.hpp>
+#include <brio/core/sleep.hpp>
 #include <brio/exec/run_in_executor.hpp>
 #include <brio/os/blocking_file.hpp>
 #include <brio/sync/lock.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -113,14 +115,33 @@ Coro<std::string> read_in_thread(FileState& state, F read) {
   co_return std::move(*result);
 }
 
+// Before the loop's thread reads from the page cache: other tasks have their turn, as they would
+// if a thread did it, and a cancellation is met. True if it is worth trying.
+Coro<bool> turn_to_cached(FileState& state) {
+  if (!state.file->may_be_cached()) co_return false;
+  co_await sleep(Duration::zero());
+  co_return true;
+}
+
 Coro<std::string> read_line(FileState& state, std::optional<std::size_t> limit) {
+  auto length = state.file->line(limit);
+  if (!length && co_await turn_to_cached(state) && state.file->hold_cached_line(limit)) {
+    length = state.file->line(limit);
+    if (!length) length = state.file->held();  // the last one
+  }
   // A line that breaks max_read is for the thread to refuse.
-  const auto length = state.file->line(limit);
   if (length &&
       (limit || !state.file->options.max_read || *length <= *state.file->options.max_read))
     co_return state.file->take(*length);
   co_return co_await read_in_thread(state,
                                     [limit](BlockingFile& file) { return file.readline(limit); });
+}
+
+// Are `size` bytes held, or all that there are, without a thread?
+Coro<bool> hold(FileState& state, std::size_t size) {
+  if (state.file->holds(size)) co_return true;
+  if (size > BlockingFile::at_once) co_return false;
+  co_return co_await turn_to_cached(state) && state.file->hold_cached(size);
 }
 
 // A number computed in a thread.
@@ -142,7 +163,8 @@ OpenOptions checked(const std::string& path, OpenOptions options) {
 Coro<std::string> file_read(FileRef file, std::optional<std::size_t> size) {
   const auto held = co_await file->lock.scoped();
   file->check_readable();
-  if (size && file->file->holds(*size)) co_return file->file->take(*size);
+  if (size && co_await hold(*file, *size))
+    co_return file->file->take(std::min(*size, file->file->held()));
   co_return co_await read_in_thread(*file,
                                     [size](BlockingFile& blocking) { return blocking.read(size); });
 }
@@ -151,10 +173,11 @@ Coro<std::size_t> file_readinto(FileRef file, std::span<char> buffer) {
   const auto held = co_await file->lock.scoped();
   file->check_readable();
   const std::size_t size = buffer.size();
-  if (file->file->holds(size)) {
-    std::memcpy(buffer.data(), file->file->peek(size).data(), size);
-    file->file->skip(size);
-    co_return size;
+  if (co_await hold(*file, size)) {
+    const std::size_t count = std::min(size, file->file->held());
+    std::memcpy(buffer.data(), file->file->peek(count).data(), count);
+    file->file->skip(count);
+    co_return count;
   }
   // Not into `buffer` directly: the thread may outlive it when the loop is closed.
   const std::string data = co_await read_in_thread(
@@ -202,7 +225,7 @@ Coro<std::int64_t> file_seek(FileRef file, std::int64_t offset, int whence) {
   file->check_open();
   if (whence != SEEK_SET && whence != SEEK_CUR && whence != SEEK_END)
     throw ValueError("whence value " + std::to_string(whence) + " unsupported");
-  if (const auto position = file->file->seek_in_buffer(offset, whence)) co_return *position;
+  if (const auto position = file->file->seek_at_once(offset, whence)) co_return *position;
   co_return co_await number_in_thread(
       *file, [offset, whence](BlockingFile& blocking) { return blocking.seek(offset, whence); });
 }

@@ -4,8 +4,9 @@
 //     while (auto line = co_await file.next()) …
 //     co_await file.close();
 //
-// Bytes only, as with Python's "rb" and "wb". What the buffer can answer is answered at once; the
-// rest is done in a thread of the loop's default executor.
+// Bytes only, as with Python's "rb" and "wb". What the buffer can answer is answered at once, a
+// read of at most 64 KiB that the page cache can answer after a turn of the loop; the rest is done
+// in a thread of the loop's default executor.
 #pragma once
 
 #include <brio/core/coro.hpp>

@@ -4,10 +4,12 @@
 #include "support.hpp"
 
 #include <brio/core/runner.hpp>
+#include <brio/exec/run_in_executor.hpp>
 #include <brio/os/files.hpp>
 
 #include <cstdlib>
 #include <fcntl.h>
+#include <future>
 #include <string>
 #include <sys/stat.h>
 
@@ -79,6 +81,23 @@ Coro<std::string> error_of(Coro<T> what) {
   if (name.starts_with("brio::")) name.erase(0, 6);
   co_return name + ": " + describe(outcome.error());
 }
+
+/// The default executor's only thread is busy while this lives.
+class BusyExecutor {
+public:
+  BusyExecutor() {
+    brio::set_default_executor(brio::ThreadPoolExecutor({.max_workers = 1}));
+    job_ = brio::run_in_executor(nullptr, [gate = gate_.get_future()] { gate.wait(); });
+  }
+  Coro<> let_go() {
+    gate_.set_value();
+    co_await job_;
+  }
+
+private:
+  std::promise<void> gate_;
+  brio::Future<> job_;
+};
 
 /// Numbered lines, `size` bytes of them at least.
 inline std::string numbered(std::size_t size) {

@@ -5,12 +5,10 @@
 #include <brio/core/gather.hpp>
 #include <brio/core/scoped.hpp>
 #include <brio/core/taskgroup.hpp>
-#include <brio/exec/run_in_executor.hpp>
 #include <brio/testing/injection.hpp>
 
 #include <algorithm>
 #include <csignal>
-#include <future>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <thread>
@@ -33,23 +31,6 @@ Coro<> until_taken(int pipe) {
     return ::ioctl(pipe, FIONREAD, &count) == 0 && count == 0;
   });
 }
-
-// The default executor's only thread is busy while this lives.
-class BusyExecutor {
-public:
-  BusyExecutor() {
-    brio::set_default_executor(brio::ThreadPoolExecutor({.max_workers = 1}));
-    job_ = brio::run_in_executor(nullptr, [gate = gate_.get_future()] { gate.wait(); });
-  }
-  Coro<> let_go() {
-    gate_.set_value();
-    co_await job_;
-  }
-
-private:
-  std::promise<void> gate_;
-  brio::Future<> job_;
-};
 
 // RLIMIT_FSIZE: the disk is full for files of that size.
 class FileSizeLimit {
