@@ -53,6 +53,8 @@ class WebSocketConnection final : public Protocol,
 public:
   /// Bytes of messages that wait in the queue before reading is paused.
   static constexpr std::size_t high_water = 64 * 1024;
+  /// What a queued message costs beside its bytes.
+  static constexpr std::size_t overhead = sizeof(WSMessage) + 32;
 
   explicit WebSocketConnection(WebSocketSettings settings);
 

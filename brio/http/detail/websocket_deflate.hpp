@@ -3,18 +3,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
-#include <zlib.h>
+struct z_stream_s;  // zlib's
 
 namespace brio::http::detail {
 
 /// The peer's compressed messages. zlib's memory is taken with the first of them.
 class MessageInflater {
 public:
-  MessageInflater(int window_bits, bool no_context_takeover) noexcept
-      : window_bits_(window_bits), no_context_takeover_(no_context_takeover) {}
+  MessageInflater(int window_bits, bool no_context_takeover) noexcept;
   MessageInflater(const MessageInflater&) = delete;
   MessageInflater& operator=(const MessageInflater&) = delete;
   ~MessageInflater();
@@ -31,20 +31,15 @@ private:
 
   int window_bits_;
   bool no_context_takeover_;
-  bool started_ = false;
-  bool block_ended_ = false;  // by a block that calls itself the last one
-  unsigned restarts_ = 0;     // behind such blocks, in this message
-  z_stream stream_{};
+  bool block_ended_ = false;            // by a block that calls itself the last one
+  unsigned restarts_ = 0;               // behind such blocks, in this message
+  std::unique_ptr<z_stream_s> stream_;  // null: nothing has come yet
 };
 
 /// Our messages, compressed. zlib's memory is taken with the first of them.
 class MessageDeflater {
 public:
-  MessageDeflater(int window_bits, bool no_context_takeover, int level, int mem_level) noexcept
-      : window_bits_(window_bits),
-        no_context_takeover_(no_context_takeover),
-        level_(level),
-        mem_level_(mem_level) {}
+  MessageDeflater(int window_bits, bool no_context_takeover, int level, int mem_level) noexcept;
   MessageDeflater(const MessageDeflater&) = delete;
   MessageDeflater& operator=(const MessageDeflater&) = delete;
   ~MessageDeflater();
@@ -57,8 +52,7 @@ private:
   bool no_context_takeover_;
   int level_;
   int mem_level_;
-  bool started_ = false;
-  z_stream stream_{};
+  std::unique_ptr<z_stream_s> stream_;  // null: nothing was sent yet
 };
 
 }  // namespace brio::http::detail
