@@ -109,8 +109,14 @@ std::optional<Socket> bind_address(const AddrInfo& info, const ServerOptions& op
   Socket socket;
   try {
     socket = Socket(info.family, info.type, info.proto);
-  } catch (const OSError&) {
-    return std::nullopt;  // a kernel without IPv6
+  } catch (const OSError& error) {
+    switch (error.error_number()) {
+      case EAFNOSUPPORT:
+      case EPROTONOSUPPORT:
+      case ESOCKTNOSUPPORT:
+      case EINVAL: return std::nullopt;  // a kernel without IPv6
+      default: throw;                    // no descriptor left, say: half a server is none
+    }
   }
   if (options.reuse_address) socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, true);
   const bool internet = info.family == AF_INET || info.family == AF_INET6;

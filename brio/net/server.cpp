@@ -39,9 +39,11 @@ Server::~Server() {
 
 void Server::begin_serving() {
   if (serving_) return;
+  if (closed_) throw RuntimeError("the server is closed");
+  // All or none: what fails here leaves nobody accepting on one of several addresses.
+  for (net::Socket& socket : parts_.sockets) socket.listen(parts_.backlog);
   serving_ = true;
   for (std::size_t i = 0; i < parts_.sockets.size(); ++i) {
-    parts_.sockets[i].listen(parts_.backlog);
     loop_->engine().adopt(parts_.sockets[i].fileno(), Purpose::listener);
     listen_on(i);
   }

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
+#include <span>
 
 namespace brio {
 
@@ -28,23 +30,48 @@ struct PeerAddress {
   SocketAddress value() { return SocketAddress::from_raw(raw(), length); }
 };
 
-// recv into the loop's memory, so that only what came is copied. Nothing: would block.
+// Memory for `nbytes`: the loop's, so that only what came is copied. A datagram that is longer than
+// that would be cut, so more is got for one; of a stream the rest comes with the next call.
+class Room {
+public:
+  Room(EventLoop& loop, int fd, std::size_t nbytes) : loan_(loop) {
+    if (nbytes <= loan_.size() || is_stream(fd)) {
+      memory_ = std::span(loan_.data(), std::min(nbytes, loan_.size()));
+    } else {
+      own_ = std::make_unique_for_overwrite<char[]>(nbytes);
+      memory_ = std::span(own_.get(), nbytes);
+    }
+  }
+  [[nodiscard]] char* data() const noexcept { return memory_.data(); }
+  [[nodiscard]] std::size_t size() const noexcept { return memory_.size(); }
+
+private:
+  static bool is_stream(int fd) noexcept {
+    int type = 0;
+    socklen_t length = sizeof type;
+    return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0 || type == SOCK_STREAM;
+  }
+  LoopState::Loan loan_;
+  std::unique_ptr<char[]> own_;
+  std::span<char> memory_;
+};
+
+// Nothing: would block.
 std::optional<std::string> try_recv(EventLoop& loop, int fd, std::size_t nbytes) {
-  const LoopState::Loan loan(loop);
-  const ssize_t count = ::recv(fd, loan.data(), std::min(nbytes, loan.size()), 0);
-  if (count >= 0) return std::string(loan.data(), static_cast<std::size_t>(count));
+  const Room room(loop, fd, nbytes);
+  const ssize_t count = ::recv(fd, room.data(), room.size(), 0);
+  if (count >= 0) return std::string(room.data(), static_cast<std::size_t>(count));
   if (would_block(errno)) return std::nullopt;
   throw_oserror(errno, "recv");
 }
 
 std::optional<std::pair<std::string, SocketAddress>> try_recvfrom(EventLoop& loop, int fd,
                                                                   std::size_t nbytes) {
-  const LoopState::Loan loan(loop);
+  const Room room(loop, fd, nbytes);
   PeerAddress peer;
-  const ssize_t count =
-      ::recvfrom(fd, loan.data(), std::min(nbytes, loan.size()), 0, peer.raw(), &peer.length);
+  const ssize_t count = ::recvfrom(fd, room.data(), room.size(), 0, peer.raw(), &peer.length);
   if (count >= 0) {
-    return std::pair(std::string(loan.data(), static_cast<std::size_t>(count)), peer.value());
+    return std::pair(std::string(room.data(), static_cast<std::size_t>(count)), peer.value());
   }
   if (would_block(errno)) return std::nullopt;
   throw_oserror(errno, "recvfrom");

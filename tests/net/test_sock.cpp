@@ -179,3 +179,17 @@ TEST_CASE("sock: a cancelled accept leaves the connection for the next one") {
   });
   CHECK(ev.str() == "True\nTrue\n");
 }
+
+TEST_CASE("sock: a datagram that is longer than the loop's buffer comes whole") {
+  run([]() -> Coro<> {
+    auto [a, b] = net::Socket::pair(SOCK_DGRAM);
+    a.setsockopt(SOL_SOCKET, SO_SNDBUF, 1'000'000);
+    const std::string sent(400'000, 'x');
+    REQUIRE(a.send(sent) == sent.size());
+    const std::string got = co_await sock_recv(b, 1'000'000);
+    CHECK(got == sent);
+    REQUIRE(a.send(sent) == sent.size());
+    const auto [again, from] = co_await sock_recvfrom(b, 1'000'000);
+    CHECK(again == sent);
+  });
+}
