@@ -22,6 +22,7 @@ packages_of() {
       echo doctest-dev ccache libclang-rt-19-dev llvm-19
       echo g++ pkg-config
       echo curl wget openssl ca-certificates nginx-light gdb
+      echo socat netcat-openbsd dnsmasq-base
       ;;
     lint)
       packages_of test
