@@ -23,6 +23,7 @@ packages_of() {
       echo g++ pkg-config
       echo curl wget openssl ca-certificates nginx-light gdb
       echo python3-aiohttp python3-websockets
+      echo socat netcat-openbsd dnsmasq-base
       ;;
     lint)
       packages_of test

@@ -28,12 +28,12 @@ std::optional<int> checked_calls(std::optional<int> calls) {
 }
 
 StartMethod checked_method(std::optional<StartMethod> method) {
-  if (!method) return can_spawn() ? StartMethod::spawn : StartMethod::fork;
-  if (*method == StartMethod::spawn && !can_spawn())
+  if (method.value_or(StartMethod::spawn) == StartMethod::spawn && !can_spawn())
     throw RuntimeError(
-        "StartMethod::spawn: main() must begin with brio::freeze_support(argc, argv), or each "
-        "worker would run the whole program");
-  return *method;
+        "ProcessPoolExecutor: main() must begin with brio::freeze_support(argc, argv), or each "
+        "worker would run the whole program; a program without other threads may do with "
+        "StartMethod::fork");
+  return method.value_or(StartMethod::spawn);
 }
 
 std::exception_ptr broken(const std::string& why) {
@@ -347,7 +347,8 @@ void ProcessPool::bury(Worker& worker) {
   const WorkerEnd end = reap(worker.process());
   const std::string name = "worker process " + std::to_string(worker.process().pid);
   if (worker.closing()) {
-    if (!end.clean && !killed_ && !worker.busy())
+    // Ctrl-C is for all of us, and the program has its own part of it.
+    if (!end.clean && end.signal != SIGINT && !killed_ && !worker.busy())
       log(LogLevel::warning, "brio.concurrent", "a " + name + " " + end.text + " after its work");
     return;
   }

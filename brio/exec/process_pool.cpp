@@ -6,6 +6,11 @@
 
 namespace brio {
 
+void detail::throw_no_process_pool() {
+  throw ValueError(
+      "run_in_executor: the ProcessPoolExecutor is null; for the default executor, pass nullptr");
+}
+
 ProcessPoolExecutor::ProcessPoolExecutor(ProcessPoolOptions options)
     : pool_(std::make_shared<detail::ProcessPool>(std::move(options))) {
   detail::PoolRegistry::join_ended();

@@ -28,6 +28,8 @@ namespace brio {
 namespace detail {
 class ProcessPool;
 
+[[noreturn]] BRIO_API void throw_no_process_pool();
+
 /// A call on its way: what to send, and what to do with the answer.
 struct RemoteJob {
   concurrent::AnyFuture future = {};
@@ -40,21 +42,22 @@ struct RemoteJob {
 enum class StartMethod : std::uint8_t {
   /// A new process of the same program. It needs `freeze_support` at the top of main().
   spawn,
-  /// A copy of this process. A lock that another thread holds at that moment stays locked in the
-  /// copy for ever, so it is for programs without other threads, or whose functions take no locks
-  /// that those take.
+  /// A copy of this process, made in a thread of the pool. A lock that another thread holds at that
+  /// moment stays locked in the copy for ever (the C library's own excepted: its malloc and stdio
+  /// work). So it is for programs without other threads, or whose functions take no locks that
+  /// those take; and never the default.
   fork,
 };
 
 /// To be called first in main(): in a worker process it does the work and does not return
-/// (multiprocessing.freeze_support). Pools spawn their workers only where it was called.
+/// (multiprocessing.freeze_support). Without it, a pool can only fork its workers.
 BRIO_API void freeze_support(int argc, char** argv);
 
 /// How a ProcessPoolExecutor is made.
 struct ProcessPoolOptions {
   /// Default: the processors that this process may use.
   std::optional<int> max_workers = std::nullopt;
-  /// Default: spawn where main() has called freeze_support, otherwise fork.
+  /// Default: spawn.
   std::optional<StartMethod> start_method = std::nullopt;
   /// Called in each new worker before its first call: `{function, args…}`. If it throws, the pool
   /// is broken: waiting and later calls fail with concurrent::BrokenProcessPool.
@@ -97,8 +100,8 @@ struct ProcessMapOptions {
 /// Not an Executor: that one takes any callable.
 class BRIO_API ProcessPoolExecutor final {
 public:
-  /// Throws ValueError if a number is not positive, RuntimeError for `spawn` without
-  /// freeze_support. Starts no process.
+  /// Throws ValueError if a number is not positive, RuntimeError for `spawn`, which is the default,
+  /// without freeze_support. Starts no process.
   explicit ProcessPoolExecutor(ProcessPoolOptions options = {});
   ProcessPoolExecutor(const ProcessPoolExecutor&) = delete;
   ProcessPoolExecutor& operator=(const ProcessPoolExecutor&) = delete;
@@ -209,11 +212,13 @@ private:
 
 /// Calls `function(args…)` in a worker process of `executor` (loop.run_in_executor). See
 /// ProcessPoolExecutor::submit. Cancelling the future stops a call that has not begun; one that has
-/// begun goes on, although the await ends.
+/// begun goes on, although the await ends. Throws what submit() throws, and ValueError for a null
+/// `executor`: the default one has threads, and is meant by nullptr itself.
 template <std::same_as<ProcessPoolExecutor> Pool, class F, class... Args>
 auto run_in_executor(EventLoop& loop, Pool* executor, const F& function, Args&&... args)
     -> Future<detail::remote_result_t<F, Args...>> {
   loop.check_closed();
+  if (!executor) detail::throw_no_process_pool();
   const auto result = loop.create_future<detail::remote_result_t<F, Args...>>();
   detail::chain_to_loop(loop, executor->submit(function, std::forward<Args>(args)...), result,
                         true);

@@ -211,6 +211,7 @@ WorkerEnd reap(const WorkerProcess& worker) noexcept {
     return {.clean = status == 0, .text = "exited with status " + std::to_string(status)};
   const char* const name = ::sigdescr_np(status);
   return {.clean = false,
+          .signal = status,
           .text = "was killed by signal " + std::to_string(status) + " (" + (name ? name : "?") +
                   (info.si_code == CLD_DUMPED ? ", core dumped)" : ")")};
 }

@@ -42,6 +42,7 @@ struct WorkerProcess {
 /// How a process ended, as waitid tells it.
 struct WorkerEnd {
   bool clean = false;  // exit status 0, or unknown
+  int signal = 0;      // that killed it, 0 if none
   std::string text;    // "exited with status 3", "was killed by signal 11 (Segmentation fault)"
 };
 

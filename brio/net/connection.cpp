@@ -5,11 +5,10 @@
 #include <brio/net/resolver.hpp>
 #include <brio/net/sock.hpp>
 #include <brio/net/socket_transport.hpp>
+#include <brio/net/stale_socket.hpp>
 
 #include <cerrno>
 #include <netdb.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <utility>
 
 namespace brio {
@@ -133,13 +132,6 @@ std::optional<Socket> bind_address(const AddrInfo& info, const ServerOptions& op
   return socket;
 }
 
-// A socket of somebody who has gone stands in the way of bind; anything else there must not go.
-void remove_stale_socket(const std::string& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return;
-  ::unlink(path.c_str());
-}
-
 }  // namespace
 
 Coro<StreamPair> connect_stream(ProtocolFactory factory, std::string host, int port,
@@ -245,7 +237,7 @@ Coro<std::shared_ptr<Server>> serve_unix(ProtocolFactory factory, std::string pa
                                          ServerOptions options) {
   check_tls_options(options);
   const SocketAddress address = SocketAddress::unix_address(path);
-  if (!address.is_abstract()) remove_stale_socket(path);
+  remove_stale_socket(address);
   Socket socket(AF_UNIX);
   socket.bind(address);
   ServerParts parts = server_parts(std::move(factory), options);

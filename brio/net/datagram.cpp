@@ -7,6 +7,7 @@
 #include <brio/net/resolver.hpp>
 #include <brio/net/sock.hpp>
 #include <brio/net/socket_transport.hpp>
+#include <brio/net/stale_socket.hpp>
 
 #include <utility>
 #include <vector>
@@ -72,7 +73,10 @@ Coro<Socket> open_candidate(Candidate candidate, DatagramOptions options) {
   Socket socket(candidate.family, SOCK_DGRAM, candidate.proto);
   if (options.reuse_port) socket.setsockopt(SOL_SOCKET, SO_REUSEPORT, true);
   if (options.allow_broadcast) socket.setsockopt(SOL_SOCKET, SO_BROADCAST, true);
-  if (candidate.local) socket.bind(candidate.local);
+  if (candidate.local) {
+    remove_stale_socket(candidate.local);
+    socket.bind(candidate.local);
+  }
   // A socket that may broadcast must not be tied to one peer: the answers come from others.
   if (candidate.remote && !options.allow_broadcast) {
     co_await sock_connect(socket, candidate.remote);

@@ -74,7 +74,8 @@ using Endpoint =
 }  // namespace net::detail
 
 /// A datagram endpoint with the protocol that `factory()` makes (a std::shared_ptr<P>). Gives the
-/// transport and the protocol, after connection_made was called.
+/// transport and the protocol, after connection_made was called. A stale socket at the path of a
+/// Unix address is removed before binding.
 ///
 /// Throws OSError when no address can be bound or reached, gaierror, ValueError for addresses and
 /// family that do not fit together. Cancellation closes the socket.

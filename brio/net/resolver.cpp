@@ -18,6 +18,7 @@ using Answers = std::vector<net::AddrInfo>;
 
 // A look-up under way and those who wait for it. A cancelled waiter leaves the others alone.
 struct Lookup {
+  concurrent::Future<Answers> job;
   detail::WaitList waits;
   bool done = false;
   Answers answers;
@@ -40,14 +41,22 @@ std::optional<std::uint16_t> numeric_port(const std::string& service) {
   return port;
 }
 
+// One that was given up may have a successor already.
+void forget(EventLoop& loop, const LookupKey& key, const std::shared_ptr<Lookup>& lookup) {
+  auto& under_way = loop.local<Resolver>().under_way;
+  const auto found = under_way.find(key);
+  if (found != under_way.end() && found->second == lookup) under_way.erase(found);
+}
+
 std::shared_ptr<Lookup> begin_lookup(EventLoop& loop, const LookupKey& key,
                                      const net::AddrInfoHints& hints) {
   auto lookup = std::make_shared<Lookup>();
-  const Future<Answers> answer = run_in_executor(loop, nullptr, &net::blocking_getaddrinfo,
-                                                 std::get<0>(key), std::get<1>(key), hints);
+  lookup->job = detail::default_executor(loop).submit(&net::blocking_getaddrinfo, std::get<0>(key),
+                                                      std::get<1>(key), hints);
+  const Future<Answers> answer = wrap_future(lookup->job, &loop);
   loop.local<Resolver>().under_way[key] = lookup;
   answer.add_done_callback([lookup, key, &loop](const Future<Answers>& done) {
-    loop.local<Resolver>().under_way.erase(key);
+    forget(loop, key, lookup);
     lookup->done = true;
     try {
       lookup->answers = done.result();
@@ -80,7 +89,13 @@ Coro<Answers> getaddrinfo(std::optional<std::string> host, std::string service,
       found != under_way.end() ? found->second : begin_lookup(loop, key, hints);
   if (!lookup->done) {
     net::detail::ListWait wait(lookup->waits);
-    co_await wait;
+    try {
+      co_await wait;
+    } catch (...) {
+      // Nobody waits any more: if it has no thread yet, it shall not keep others from one.
+      if (lookup->waits.empty() && !lookup->done && lookup->job.cancel()) forget(loop, key, lookup);
+      throw;
+    }
   }
   if (lookup->error) std::rethrow_exception(lookup->error);
   co_return lookup->answers;

@@ -14,7 +14,8 @@ namespace brio {
 /// loop.getaddrinfo: looks `host` up in the loop's default executor. A literal with a numeric
 /// `service` is answered at once, without a thread. Equal look-ups under way are made once.
 ///
-/// Throws gaierror, OSError. Cancellation gives up waiting; the look-up itself ends unheard.
+/// Throws gaierror, OSError. Cancellation gives up waiting; a look-up that nobody waits for any
+/// more is not made if it has not begun, and ends unheard if it has.
 [[nodiscard]] BRIO_API Coro<std::vector<net::AddrInfo>> getaddrinfo(std::optional<std::string> host,
                                                                     std::string service,
                                                                     net::AddrInfoHints hints = {});

@@ -99,8 +99,9 @@ WorkerProcess& Supervisor::start(std::size_t index) {
   WorkerProcess& process = *processes_.back();
   std::fflush(nullptr);  // or the child would write it as well
   const SignalsHeld held;
+  const pid_t self = ::getpid();
   const pid_t pid = ::fork();
-  if (pid == 0) be_worker(index, theirs);
+  if (pid == 0) be_worker(index, theirs, self);
   if (pid < 0) {
     const int error = errno;
     processes_.pop_back();
@@ -110,7 +111,7 @@ WorkerProcess& Supervisor::start(std::size_t index) {
   return process;
 }
 
-void Supervisor::be_worker(std::size_t index, const os::Descriptor& channel) {
+void Supervisor::be_worker(std::size_t index, const os::Descriptor& channel, pid_t supervisor) {
   // A worker sees by the end of its channel that we are gone: only we may hold our ends of them.
   for (const auto& other : processes_) {
     other->channel.close();
@@ -120,6 +121,7 @@ void Supervisor::be_worker(std::size_t index, const os::Descriptor& channel) {
   run_worker_child({.index = static_cast<int>(index),
                     .count = static_cast<int>(places_.size()),
                     .channel = channel.fileno(),
+                    .supervisor = supervisor,
                     .signal_mask = signals_.mask_before(),
                     .factory = factory_,
                     .options = options_});

@@ -65,7 +65,7 @@ private:
 
   // Processes.
   WorkerProcess& start(std::size_t index);
-  [[noreturn]] void be_worker(std::size_t index, const os::Descriptor& channel);
+  [[noreturn]] void be_worker(std::size_t index, const os::Descriptor& channel, pid_t supervisor);
   void start_or_retry(std::size_t index);
   void replace(std::size_t index);
   void tell_to_stop(WorkerProcess& process);

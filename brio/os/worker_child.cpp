@@ -2,8 +2,10 @@
 
 #include <brio/core/detail/error_trace.hpp>
 #include <brio/core/runner.hpp>
+#include <brio/os/orphan_guard.hpp>
 #include <brio/os/signals.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <pthread.h>
@@ -13,6 +15,8 @@
 namespace brio::detail {
 
 namespace {
+
+constexpr Duration a_year = std::chrono::hours(24 * 365);  // long enough, and no sum overflows
 
 class WorkerChild final : public WorkerHost {
 public:
@@ -77,6 +81,14 @@ void WorkerChild::attach(EventLoop& loop) {
   // These come to all processes of a terminal; what they mean for us, our supervisor says. A
   // handler and not SIG_IGN, which programs that we start would inherit.
   for (const int number : {SIGINT, SIGHUP}) add_signal_handler(loop, number, [] {});
+  const std::optional<Duration>& graceful = birth_.options.graceful_timeout;
+  const std::optional<Duration>& cancelled = birth_.options.cancel_timeout;
+  // A little later than orphaned(), which has the first word where the loop still turns.
+  if (graceful && cancelled)
+    end_when_orphaned(
+        birth_.supervisor,
+        std::min(*graceful, a_year) + std::min(*cancelled, a_year) + std::chrono::milliseconds(100),
+        worker_.name());
   pthread_sigmask(SIG_SETMASK, &birth_.signal_mask, nullptr);
 }
 

@@ -4,6 +4,7 @@
 #include <brio/os/worker_processes.hpp>
 
 #include <csignal>
+#include <sys/types.h>
 
 namespace brio::detail {
 
@@ -22,6 +23,8 @@ struct WorkerBirth {
   int count;
   /// A non-blocking stream socket to the supervisor.
   int channel;
+  /// The supervisor's process.
+  pid_t supervisor;
   /// The signal mask to run with. At first the signals that a worker handles are blocked.
   const sigset_t& signal_mask;
   WorkerFactory& factory;

@@ -58,7 +58,7 @@ BRIO_API void run_worker_processes(int n, WorkerFactory& factory,
 /// A worker that dies is logged and started again: one that ends with an error (which it logs
 /// itself), with a SystemExit other than 0, or by a signal. One that ends well or cancelled has
 /// done its work. If this process dies, the workers stop as if it had told them to, timeouts
-/// included.
+/// included, also where one blocks its loop.
 ///
 /// Signals to this process: a first SIGINT or SIGTERM tells all to stop and is no error; a second
 /// one cancels their main coroutines at once; a third has its default action. SIGHUP replaces every
@@ -68,6 +68,7 @@ BRIO_API void run_worker_processes(int n, WorkerFactory& factory,
 ///
 /// Signals to a worker: SIGTERM tells that one to stop, and another is started in its place; a
 /// second one cancels it. SIGINT and SIGHUP, which a terminal sends to all, are disregarded.
+/// SIGRTMAX tells it that this process has died, if both timeouts are set.
 ///
 /// No connection is refused in any of this when the workers serve a socket that listens since
 /// before the call, by `start_server(handler, sock.dup())`: what waits in its queue is served by

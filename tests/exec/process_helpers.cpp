@@ -49,16 +49,22 @@ pid_t Gate::wait_until_reached() {
 
 void Gate::open() { REQUIRE(::write(release_, "x", 1) == 1); }
 
-int pass_gate(const std::string& gate) {
+void reach_gate(const std::string& gate) {
   const int reached = open_fifo(gate + "/reached");
-  const int release = open_fifo(gate + "/release");
   const pid_t self = ::getpid();
-  char byte = 0;
-  if (::write(reached, &self, sizeof self) != sizeof self || ::read(release, &byte, 1) != 1)
-    throw brio::RuntimeError("the gate is gone");
+  const bool said = ::write(reached, &self, sizeof self) == sizeof self;
   ::close(reached);
+  if (!said) throw brio::RuntimeError("the gate is gone");
+}
+
+int pass_gate(const std::string& gate) {
+  const int release = open_fifo(gate + "/release");
+  reach_gate(gate);
+  char byte = 0;
+  const bool open = ::read(release, &byte, 1) == 1;
   ::close(release);
-  return self;
+  if (!open) throw brio::RuntimeError("the gate is gone");
+  return ::getpid();
 }
 
 }  // namespace exec_test

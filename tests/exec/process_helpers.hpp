@@ -33,7 +33,9 @@ private:
   int release_ = -1;
 };
 
-/// For the worker: says that it is there, waits, and gives its process.
+/// For the worker: says that it is there.
+void reach_gate(const std::string& gate);
+/// The same, and waits until the gate is open; gives its process.
 int pass_gate(const std::string& gate);
 
 }  // namespace exec_test

@@ -205,6 +205,28 @@ TEST_CASE("process pool: run_in_executor") {
   });
 }
 
+TEST_CASE("process pool: run_in_executor with no pool, or one that is shut down") {
+  exec_test::in_loop([]() -> brio::Coro<> {
+    ProcessPoolExecutor* const none = nullptr;
+    CHECK_THROWS_WITH_AS(brio::run_in_executor(none, square, 3),
+                         "run_in_executor: the ProcessPoolExecutor is null; for the default "
+                         "executor, pass nullptr",
+                         brio::ValueError);
+    ProcessPoolExecutor pool({.max_workers = 1});
+    CHECK(co_await brio::run_in_executor(&pool, square, 3) == 9);
+    ProcessPoolExecutor other = std::move(pool);
+    const char* const refused = "cannot schedule new futures after shutdown";
+    CHECK_THROWS_WITH_AS(brio::run_in_executor(&pool, square, 3), refused, brio::RuntimeError);
+    const auto last = brio::run_in_executor(&other, square, 4);
+    other.shutdown({.wait = false});
+    CHECK_THROWS_WITH_AS(brio::run_in_executor(&other, square, 3), refused, brio::RuntimeError);
+    CHECK(co_await last == 16);
+    other.shutdown();
+    CHECK_THROWS_WITH_AS(brio::run_in_executor(&other, square, 3), refused, brio::RuntimeError);
+    CHECK_THROWS_WITH_AS((void)other.map(square, std::vector<int>{1}), refused, brio::RuntimeError);
+  });
+}
+
 TEST_CASE("process pool: cancel stops what has not begun") {
   ProcessPoolExecutor pool({.max_workers = 1});
   exec_test::Gate gate;

@@ -2,7 +2,10 @@
 
 #include <brio/net/datagram.hpp>
 
+#include <filesystem>
+#include <fstream>
 #include <netinet/in.h>
+#include <unistd.h>
 
 using namespace brio;
 using brio::tests::Boom;
@@ -104,6 +107,31 @@ TEST_CASE("datagrams: an unreachable peer is an error_received, and the endpoint
     c->sendto("too late");
   });
   CHECK(ev.str() == "client error ConnectionRefusedError\nclosing False\nclient lost none\n");
+}
+
+TEST_CASE("datagrams: a socket left at the path is replaced, anything else is in the way") {
+  Trace ev;
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("brio-datagrams-" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  const auto at = [&](const char* name) {
+    return net::SocketAddress::unix_path((folder / name).string());
+  };
+  run([&]() -> Coro<> {
+    for (int i = 0; i < 2; ++i) {
+      auto [t, p] =
+          co_await create_datagram_endpoint(recorder(ev, "ours"), {.local_addr = at("socket")});
+      t->close();
+      co_await p->lost;
+      ev("stays", std::filesystem::exists(folder / "socket"));
+    }
+    std::ofstream(folder / "file") << "text";
+    const auto refused = co_await as_outcome(
+        create_datagram_endpoint(recorder(ev, "ours"), {.local_addr = at("file")}));
+    ev(refused.error());
+  });
+  std::filesystem::remove_all(folder);
+  CHECK(ev.str() == "ours lost none\nstays True\nours lost none\nstays True\nOSError\n");
 }
 
 TEST_CASE("datagrams: what a full socket does not take is queued, in order, with flow control") {

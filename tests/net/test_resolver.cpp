@@ -41,6 +41,38 @@ TEST_CASE("resolver: names are looked up off the loop") {
   CHECK_THROWS_AS(std::rethrow_exception(error), gaierror);
 }
 
+// That it is not made, tests/peers/test_dns.py sees at the name server.
+TEST_CASE("resolver: a look-up that was given up before it began can be asked for again") {
+  bool found = false;
+  run([&]() -> Coro<> {
+    // One worker, which is kept busy: nothing begins.
+    set_default_executor(ThreadPoolExecutor({.max_workers = 1}));
+    std::atomic<bool> go{false};
+    const auto busy = run_in_executor(nullptr, [&go] { go.wait(false); });
+    const auto ask = [] {
+      return create_task(brio::getaddrinfo("localhost", "80", {.type = SOCK_STREAM}));
+    };
+    const auto first = ask();
+    const auto second = ask();
+    co_await ticks(2);
+    first.cancel();
+    (void)co_await as_outcome(first);
+    second.cancel();
+    (void)co_await as_outcome(second);
+    const auto third = ask();  // before the end of the first look-up has come round
+    co_await ticks(5);
+    const auto fourth = ask();
+    co_await ticks(2);
+    fourth.cancel();
+    (void)co_await as_outcome(fourth);
+    go = true;
+    go.notify_all();
+    co_await busy;
+    found = !(co_await third).empty();
+  });
+  CHECK(found);
+}
+
 TEST_CASE("resolver: equal look-ups are made once; a cancelled one leaves the others alone") {
   // One worker, which is kept busy: whatever is asked meanwhile stays a job in its queue.
   std::size_t answered = 0;

@@ -342,6 +342,26 @@ TEST_CASE("worker processes: when their parent is killed the stubborn are cancel
   CHECK(shared->cancelled == 1);
 }
 
+TEST_CASE("worker processes: when their parent is killed, those whose loop is blocked end, too") {
+  const Shared<Counts> shared;
+  const support::Child child([&] {
+    brio::run_worker_processes(2,
+                               [&](Worker&) -> Coro<> {
+                                 if (++shared->started == 2) kill(getppid(), SIGKILL);
+                                 while (true) pause();
+                                 co_return;
+                               },
+                               {.graceful_timeout = 1ms, .cancel_timeout = 1ms});
+  });
+  const support::Ended ended = child.wait();
+  CHECK(ended.signal == SIGKILL);
+  for (const char* const name : {"brio-worker-0", "brio-worker-1"}) {
+    const std::string words =
+        " hangs: its loop is blocked; it ends now, as its supervisor is gone\n";
+    CHECK(ended.error.find(name + words) != std::string::npos);
+  }
+}
+
 TEST_CASE_FIXTURE(DefaultSignals,
                   "worker processes: what dies at once is started ever more seldom") {
   const NothingLeft nothing_left;
