@@ -12,8 +12,8 @@
 
 #include <chrono>
 #include <cstdio>
-#include <string>
 #include <netdb.h>
+#include <string>
 #include <unistd.h>
 #include <utility>
 #include <vector>

@@ -71,8 +71,9 @@ public:
     if (on_lost) on_lost();
   }
 
-  /// Writes until so much is buffered; how much was written.
-  std::size_t flood(std::size_t more = 200'000) const {
+  /// Writes until so much is buffered, by default more than the sockets may yet take by growing
+  /// (tcp_wmem) while nobody reads; how much was written.
+  std::size_t flood(std::size_t more = 8'000'000) const {
     std::size_t written = 0;
     for (; transport->get_write_buffer_size() < more; written += piece) {
       transport->write(std::string(piece, 'x'));

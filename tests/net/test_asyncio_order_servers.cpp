@@ -22,7 +22,7 @@ Coro<Stream> stream(Kind kind) {
 }
 
 void flood(const StreamWriter& writer) {
-  while (writer.transport()->get_write_buffer_size() < 200'000) {
+  while (writer.transport()->get_write_buffer_size() < 8'000'000) {
     writer.write(std::string(Side::piece, 'x'));
   }
 }

@@ -176,12 +176,12 @@ TEST_CASE("asyncio's order: flood: water marks moved meanwhile" * counts_transfe
       both,
       [](Kind kind, SidePtr side) -> Coro<> {
         co_await ends(kind, side);
-        side->transport->set_write_buffer_limits({.high = 1'000'000});
-        side->flood(100'000);
+        side->transport->set_write_buffer_limits({.high = 10'000'000});
+        side->flood();
         side->say("buffered");
         side->transport->set_write_buffer_limits({.high = 50'000});
         side->say("lowered");
-        side->transport->set_write_buffer_limits({.high = 1'000'000});
+        side->transport->set_write_buffer_limits({.high = 10'000'000});
         co_await ticks(3);
         side->say("raised");
         side->transport->write_eof();
