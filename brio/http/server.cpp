@@ -13,9 +13,12 @@ namespace {
 
 using CoreRef = std::shared_ptr<detail::ServerCore>;
 
-auto protocol_factory(CoreRef core) {
-  return [core = std::move(core)]() -> std::shared_ptr<Protocol> {
-    return std::make_shared<detail::ServerConnection>(core);
+// Without a share in the core, which holds the listener that holds this.
+auto protocol_factory(const CoreRef& core) {
+  return [weak = std::weak_ptr(core)]() -> std::shared_ptr<Protocol> {
+    auto alive = weak.lock();
+    if (!alive) throw RuntimeError("the server is gone");
+    return std::make_shared<detail::ServerConnection>(std::move(alive));
   };
 }
 
