@@ -67,12 +67,12 @@ int refusal(std::string_view input, ParserLimits limits = RequestParser::server_
   return codes[0];
 }
 
-std::string with(const std::string& fields, const std::string& body = "") {
+std::string with_fields(const std::string& fields, const std::string& body = "") {
   return "POST / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n" + body;
 }
 
 std::string chunked(const std::string& body) {
-  return with("Transfer-Encoding: chunked\r\n", body);
+  return with_fields("Transfer-Encoding: chunked\r\n", body);
 }
 
 }  // namespace
@@ -131,9 +131,9 @@ TEST_CASE("one parser reads one request after the other") {
 }
 
 TEST_CASE("whether the connection is kept") {
-  CHECK(read(with(""), 9999).keep_alive);
-  CHECK_FALSE(read(with("Connection: close\r\n"), 9999).keep_alive);
-  CHECK_FALSE(read(with("Connection: x , Close\r\n"), 9999).keep_alive);
+  CHECK(read(with_fields(""), 9999).keep_alive);
+  CHECK_FALSE(read(with_fields("Connection: close\r\n"), 9999).keep_alive);
+  CHECK_FALSE(read(with_fields("Connection: x , Close\r\n"), 9999).keep_alive);
   CHECK_FALSE(read("GET / HTTP/1.0\r\n\r\n", 9999).keep_alive);
   CHECK(read("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 9999).keep_alive);
 }
@@ -177,16 +177,16 @@ TEST_CASE("a malformed field is refused") {
         "A: b\r\n\tc\r\n", " A: b\r\n", "A: \x01\r\n", "A: \x7f\r\n", "A b: c\r\n", "(: c\r\n",
         "A: b\n\r\n", "\xc3\xa4: b\r\n"}) {
     CAPTURE(fields);
-    CHECK(refusal(with(fields)) == 400);
+    CHECK(refusal(with_fields(fields)) == 400);
   }
-  CHECK(refusal(with(std::string("A: \0\r\n", 6))) == 400);
-  CHECK(refusal(with("A: \xc3\xa4\r\n")) == 0);
+  CHECK(refusal(with_fields(std::string("A: \0\r\n", 6))) == 400);
+  CHECK(refusal(with_fields("A: \xc3\xa4\r\n")) == 0);
 }
 
 TEST_CASE("Host: exactly one, and a host") {
   CHECK(refusal("GET / HTTP/1.1\r\n\r\n") == 400);
   CHECK(refusal("GET / HTTP/1.0\r\n\r\n") == 0);
-  CHECK(refusal(with("Host: a\r\n")) == 400);
+  CHECK(refusal(with_fields("Host: a\r\n")) == 400);
   for (const char* host : {"a b", "a/b", "u@a", "a:b", "a:123456", "a,b", "[::1", "[]",
                            "[fe80::1%0]", "a:1:2", "http://a", "a\\b", "%zz"}) {
     CAPTURE(host);
@@ -213,14 +213,14 @@ TEST_CASE("what could smuggle a request is refused") {
         "Transfer-Encoding:\r\n", "Transfer-Encoding: \"chunked\"\r\n",
         "Transfer-Encoding: chunked;q=1\r\n"}) {
     CAPTURE(fields);
-    CHECK(refusal(with(fields)) == 400);
+    CHECK(refusal(with_fields(fields)) == 400);
   }
-  CHECK(refusal(with("Transfer-Encoding: gzip, chunked\r\n")) == 501);
-  CHECK(refusal(with("Transfer-Encoding: chunked, chunked\r\n")) == 501);
-  CHECK(refusal(with("Transfer-Encoding: xchunked\r\n")) == 400);
+  CHECK(refusal(with_fields("Transfer-Encoding: gzip, chunked\r\n")) == 501);
+  CHECK(refusal(with_fields("Transfer-Encoding: chunked, chunked\r\n")) == 501);
+  CHECK(refusal(with_fields("Transfer-Encoding: xchunked\r\n")) == 400);
   CHECK(refusal("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n") == 400);
-  CHECK(refusal(with("Transfer-Encoding: CHUNKED\r\n", "0\r\n\r\n")) == 0);
-  CHECK(refusal(with("Expect: 200-ok\r\n")) == 417);
+  CHECK(refusal(with_fields("Transfer-Encoding: CHUNKED\r\n", "0\r\n\r\n")) == 0);
+  CHECK(refusal(with_fields("Expect: 200-ok\r\n")) == 417);
 }
 
 TEST_CASE("malformed chunks are refused") {
@@ -266,22 +266,22 @@ TEST_CASE("limits") {
 
   limits = RequestParser::server_limits();
   limits.max_field_size = 20;
-  CHECK(refusal(with("A: " + std::string(17, 'b') + "\r\n"), limits) == 0);
-  CHECK(refusal(with("A: " + std::string(18, 'b') + "\r\n"), limits) == 431);
-  CHECK(refusal(with("A: " + std::string(1000, 'b')), limits) == 431);
+  CHECK(refusal(with_fields("A: " + std::string(17, 'b') + "\r\n"), limits) == 0);
+  CHECK(refusal(with_fields("A: " + std::string(18, 'b') + "\r\n"), limits) == 431);
+  CHECK(refusal(with_fields("A: " + std::string(1000, 'b')), limits) == 431);
   CHECK(refusal("GET / HTTP/1.1\r\n" + std::string(1000, 'b'), limits) == 431);
 
   limits = RequestParser::server_limits();
   limits.max_headers = 3;
-  CHECK(refusal(with("A: b\r\nA: b\r\n"), limits) == 0);
-  CHECK(refusal(with("A: b\r\nA: b\r\nA: b\r\n"), limits) == 431);
+  CHECK(refusal(with_fields("A: b\r\nA: b\r\n"), limits) == 0);
+  CHECK(refusal(with_fields("A: b\r\nA: b\r\nA: b\r\n"), limits) == 431);
   CHECK(refusal(chunked("0\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\n\r\n"), limits) == 431);
 
   limits = RequestParser::server_limits();
   limits.max_header_bytes = 60;
   const std::string line = "POST / HTTP/1.1\r\nHost: a\r\n";  // 26, and the empty line 2
-  CHECK(refusal(with("A: " + std::string(60 - 26 - 2 - 5, 'b') + "\r\n"), limits) == 0);
-  CHECK(refusal(with("A: " + std::string(60 - 26 - 2 - 4, 'b') + "\r\n"), limits) == 431);
+  CHECK(refusal(with_fields("A: " + std::string(60 - 26 - 2 - 5, 'b') + "\r\n"), limits) == 0);
+  CHECK(refusal(with_fields("A: " + std::string(60 - 26 - 2 - 4, 'b') + "\r\n"), limits) == 431);
 
   limits = RequestParser::server_limits();
   limits.max_chunk_extensions = 10;
@@ -292,8 +292,8 @@ TEST_CASE("limits") {
 
   limits = RequestParser::server_limits();
   limits.max_body_size = 10;
-  CHECK(refusal(with("Content-Length: 10\r\n"), limits) == 0);
-  CHECK(refusal(with("Content-Length: 11\r\n"), limits) == 413);
+  CHECK(refusal(with_fields("Content-Length: 10\r\n"), limits) == 0);
+  CHECK(refusal(with_fields("Content-Length: 11\r\n"), limits) == 413);
   CHECK(refusal(chunked("5\r\nhello\r\n5\r\nhello\r\n0\r\n\r\n"), limits) == 0);
   CHECK(refusal(chunked("5\r\nhello\r\n6\r\n"), limits) == 413);
 }
@@ -303,7 +303,7 @@ TEST_CASE("what stands behind a request does not count for its limits") {
   limits.max_header_bytes = 60;
   const std::string behind(500, 'x');
   for (const std::size_t step : {std::size_t(1), std::size_t(30), std::size_t(9999)}) {
-    CHECK(read(with("") + behind, step, limits).rest == behind);
+    CHECK(read(with_fields("") + behind, step, limits).rest == behind);
     CHECK(read(chunked("0\r\nA: b\r\n\r\n") + behind, step, limits).rest == behind);
   }
 }
@@ -314,10 +314,10 @@ TEST_CASE("a request for an upgrade, and one that waits for leave to send its bo
       "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: x\r\n\r\n");
   CHECK(parser.wants_upgrade());
   parser.next();
-  (void)parser.feed(with("Upgrade: x\r\n"));
+  (void)parser.feed(with_fields("Upgrade: x\r\n"));
   CHECK_FALSE(parser.wants_upgrade());
   parser.next();
-  (void)parser.feed(with("Expect: 100-Continue\r\nContent-Length: 3\r\n"));
+  (void)parser.feed(with_fields("Expect: 100-Continue\r\nContent-Length: 3\r\n"));
   CHECK(parser.expects_continue());
   CHECK(parser.content_length() == 3);
 }

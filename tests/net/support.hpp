@@ -18,6 +18,17 @@
 #include <utility>
 #include <vector>
 
+// The undefined behaviour sanitizer looks whether memory can be read by writing it into a pipe;
+// when there is no descriptor for one it takes every object for a broken one.
+#if defined(__has_feature)
+#if __has_feature(undefined_behavior_sanitizer)
+#define BRIO_SANITIZER_NEEDS_DESCRIPTORS true
+#endif
+#endif
+#ifndef BRIO_SANITIZER_NEEDS_DESCRIPTORS
+#define BRIO_SANITIZER_NEEDS_DESCRIPTORS false
+#endif
+
 namespace brio::tests {
 
 /// The lines of one test, and how values look in them.

@@ -210,17 +210,6 @@ TEST_CASE("server: a factory that throws is reported, and the server goes on") {
         "HANDLER Error on transport creation for incoming connection Boom(factory)\nb''\n");
 }
 
-// The undefined behaviour sanitizer looks whether memory can be read by writing it into a pipe;
-// when there is no descriptor for one it takes every object for a broken one.
-#if defined(__has_feature)
-#if __has_feature(undefined_behavior_sanitizer)
-#define BRIO_SANITIZER_NEEDS_DESCRIPTORS true
-#endif
-#endif
-#ifndef BRIO_SANITIZER_NEEDS_DESCRIPTORS
-#define BRIO_SANITIZER_NEEDS_DESCRIPTORS false
-#endif
-
 TEST_CASE("server: out of descriptors it reports, waits, and recovers" *
           doctest::skip(BRIO_SANITIZER_NEEDS_DESCRIPTORS)) {
   Trace ev;
