@@ -25,10 +25,10 @@ namespace brio::detail {
 /// A worker process as the managing thread sees it.
 class Worker {
 public:
-  Worker(WorkerProcess process, std::size_t max_message_size)
+  Worker(PoolProcess process, std::size_t max_message_size)
       : process_(std::move(process)), reader_(max_message_size) {}
 
-  [[nodiscard]] const WorkerProcess& process() const noexcept { return process_; }
+  [[nodiscard]] const PoolProcess& process() const noexcept { return process_; }
   [[nodiscard]] bool idle() const noexcept { return !busy_ && !closing_ && !lost_; }
   [[nodiscard]] bool initializing() const noexcept { return busy_ && id_ == 0; }
   /// Was it told to end, and has nothing to do any more?
@@ -58,7 +58,7 @@ private:
     return sizeof(WireHeader) + job_.bytes.size();
   }
 
-  WorkerProcess process_;
+  PoolProcess process_;
   WireReader reader_;
   RemoteJob job_;
   std::uint64_t id_ = 0;  // of the call

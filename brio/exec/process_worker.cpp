@@ -159,12 +159,12 @@ void OwnedFd::reset() noexcept {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
-WorkerProcess start_worker(StartMethod method, std::size_t max_message_size) {
+PoolProcess start_worker(StartMethod method, std::size_t max_message_size) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     throw_oserror(errno, "start a worker process");
   OwnedFd theirs(ends[1]);
-  WorkerProcess worker;
+  PoolProcess worker;
   worker.channel = OwnedFd(ends[0]);
   // Ours alone is non-blocking.
   ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
@@ -190,7 +190,7 @@ WorkerProcess start_worker(StartMethod method, std::size_t max_message_size) {
   return worker;
 }
 
-void send_signal(const WorkerProcess& worker, int signal) noexcept {
+void send_signal(const PoolProcess& worker, int signal) noexcept {
   // By pidfd, if there is one: should somebody else have reaped it, nobody is hit.
   if (worker.pidfd)
     ::syscall(SYS_pidfd_send_signal, worker.pidfd.get(), signal, nullptr, 0);
@@ -198,7 +198,7 @@ void send_signal(const WorkerProcess& worker, int signal) noexcept {
     ::kill(worker.pid, signal);
 }
 
-WorkerEnd reap(const WorkerProcess& worker) noexcept {
+WorkerEnd reap(const PoolProcess& worker) noexcept {
   siginfo_t info{};
   int result = -1;
   do {

@@ -33,7 +33,7 @@ private:
 };
 
 /// A child that is not reaped yet.
-struct WorkerProcess {
+struct PoolProcess {
   pid_t pid = -1;
   OwnedFd pidfd;    // readable when it has ended; none on a kernel without
   OwnedFd channel;  // non-blocking
@@ -47,11 +47,11 @@ struct WorkerEnd {
 };
 
 /// Starts a worker. It dies with the calling thread, if not before. Throws OSError.
-[[nodiscard]] WorkerProcess start_worker(StartMethod method, std::size_t max_message_size);
+[[nodiscard]] PoolProcess start_worker(StartMethod method, std::size_t max_message_size);
 /// Waits for the end of the process, and reaps it.
-[[nodiscard]] WorkerEnd reap(const WorkerProcess& worker) noexcept;
+[[nodiscard]] WorkerEnd reap(const PoolProcess& worker) noexcept;
 /// Sends a signal. The process is not reaped yet, so its number is nobody else's.
-void send_signal(const WorkerProcess& worker, int signal) noexcept;
+void send_signal(const PoolProcess& worker, int signal) noexcept;
 
 /// The worker's life: makes the calls that arrive until the channel ends. Gives the exit status.
 int serve_calls(int channel, std::size_t max_message_size) noexcept;
