@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <dirent.h>
+#include <mutex>
 #include <string>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,19 +45,25 @@ private:
   std::size_t before_ = open_descriptors();
 };
 
-/// While it lives, what brio logs is kept.
+/// While it lives, what brio logs is kept, whichever thread says it.
 class Logs {
 public:
   Logs() {
-    lines().clear();
-    before_ = set_log_hook(
-        [](const LogRecord& record) { lines().push_back(std::string(record.message)); });
+    {
+      const std::lock_guard lock(mutex());
+      lines().clear();
+    }
+    before_ = set_log_hook([](const LogRecord& record) {
+      const std::lock_guard lock(mutex());
+      lines().push_back(std::string(record.message));
+    });
   }
   Logs(const Logs&) = delete;
   Logs& operator=(const Logs&) = delete;
   ~Logs() { set_log_hook(before_); }
   /// Is there a line with `text` in it?
   [[nodiscard]] static bool contain(std::string_view text) {
+    const std::lock_guard lock(mutex());
     for (const std::string& line : lines()) {
       if (line.find(text) != std::string::npos) return true;
     }
@@ -64,6 +71,10 @@ public:
   }
 
 private:
+  static std::mutex& mutex() {
+    static std::mutex one;
+    return one;
+  }
   static std::vector<std::string>& lines() {
     static std::vector<std::string> all;
     return all;
