@@ -75,6 +75,71 @@ TEST_CASE("requests of one connection are answered in order, however they come")
   });
 }
 
+TEST_CASE(
+    "a request that comes while an earlier one is answered out of what was kept is kept, too") {
+  const http::ServerOptions options{.server_header = ""};
+  const auto waits = [](Request& request) -> Coro<Response> {
+    co_await sleep(1s);
+    co_return std::string(request.target());
+  };
+  with_http_server(waits, options, [](http::Server& server) -> Coro<> {
+    const auto request = [](const std::string& target) {
+      return "GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n";
+    };
+    auto wire = co_await Wire::open(server);
+    auto other = co_await Wire::open(server);
+    wire.send(request("/1") + request("/2"));
+    std::string answer = co_await wire.response();
+    CHECK(answer.ends_with("/1"));
+    wire.send(request("/3"));
+    co_await sleep(10ms);
+    // Another connection's bytes come into the buffer that lent the third request.
+    other.send(request("/" + std::string(200, 'x')));
+    answer = co_await wire.response();
+    CHECK(answer.ends_with("/2"));
+    answer = co_await wire.response();
+    CHECK(answer.ends_with("/3"));
+    wire.writer.close();
+    other.writer.close();
+  });
+}
+
+TEST_CASE("many answers to one read do not pile up") {
+  std::shared_ptr<Transport> transport;
+  with_http_server(
+      [&](Request& request) -> Coro<Response> {
+        transport = request.transport();
+        co_return std::string(10'000, 'x');
+      },
+      {},
+      [&](http::Server& server) -> Coro<> {
+        auto wire = co_await Wire::open(server);
+        std::string requests;
+        for (int i = 0; i < 2000; ++i) requests += get;
+        wire.send(requests + last);
+        co_await sleep(1s);  // the client reads nothing meanwhile
+        CHECK(transport->get_write_buffer_size() < 500'000);
+        const std::string all = co_await wire.rest();
+        CHECK(all.size() > 20'000'000);
+        wire.writer.close();
+        transport = nullptr;
+      });
+}
+
+TEST_CASE("an access log that throws costs the connection, and is reported") {
+  with_http_server(hello,
+                   {.access_log = [](const http::AccessRecord&) { throw ValueError("disk full"); }},
+                   [](http::Server& server) -> Coro<> {
+                     auto wire = co_await Wire::open(server);
+                     wire.send(get);
+                     const auto rest = co_await as_outcome(wire.rest());
+                     co_await sleep(1s);
+                     CHECK(server.stats().open == 0);
+                     wire.writer.close();
+                   },
+                   {.reports_allowed = true});
+}
+
 TEST_CASE("all answers of one read leave in one write" * counts_transfers()) {
   with_http_server(hello, {}, [](http::Server& server) -> Coro<> {
     auto wire = co_await Wire::open(server);

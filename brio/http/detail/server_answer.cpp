@@ -32,11 +32,16 @@ bool has_no_body(int status) noexcept { return status < 200 || status == 204 || 
 }  // namespace
 
 Coro<> ServerConnection::answer(std::shared_ptr<ServerConnection> self) {
-  // However it ends: the transport tells its loss to another protocol.
+  // However it ends: an error of the access log or want of memory leaves no answer half sent, and
+  // the loss of an upgraded transport is told to another protocol.
   struct Leave {
     ServerConnection& connection;
-    ~Leave() { connection.leave_upgraded(); }
-  } const leave{*self};
+    bool regular = false;
+    ~Leave() {
+      if (!regular) connection.cut_off(false);
+      connection.leave_upgraded();
+    }
+  } leave{*self};
   do {
     std::optional<Response> response;
     std::exception_ptr error;
@@ -60,6 +65,7 @@ Coro<> ServerConnection::answer(std::shared_ptr<ServerConnection> self) {
     self->begin_next();
     if (!self->receiving_) self->flush();
   } while (self->state_ == State::idle && !self->input_.empty() && self->advance());
+  leave.regular = true;
   self->task_ = {};
   if (self->receiving_) co_return;
   self->flush();
@@ -121,6 +127,8 @@ void ServerConnection::send(Response& response) {
     }
   }
   reply_ = Reply::done;
+  // The client sees the first answers while the rest are made, and its slowness is noticed.
+  if (out_.size() > high_water) flush();
 }
 
 // What went wrong in the middle of a body: the client learns it from the connection's end. True

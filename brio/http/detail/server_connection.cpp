@@ -26,6 +26,7 @@ void ServerConnection::connection_made(std::shared_ptr<Transport> transport) {
 void ServerConnection::data_received(std::string_view data) {
   if (state_ == State::closing || state_ == State::lost) return;
   if (input_.empty()) {
+    kept_.clear();  // an earlier read's, all of it parsed
     input_ = data;
   } else {
     kept_.erase(0, static_cast<std::size_t>(input_.data() - kept_.data()));
@@ -210,7 +211,7 @@ void ServerConnection::look_at_time(TimePoint now, Duration period) {
       if (waiting_for_body_ && options.min_body_rate > 0 && !body_error_) {
         const Duration waited = body_waited_ + (now - body_wait_began_);
         const auto seconds = std::chrono::duration<double>(waited - options.body_grace).count();
-        if (passed(TimePoint{} + (now - TimePoint{}) - waited, options.body_grace) &&
+        if (waited >= options.body_grace + period &&
             static_cast<double>(body_came_) <
                 seconds * static_cast<double>(options.min_body_rate)) {
           body_error_ = std::make_exception_ptr(HTTPException(408, "the body comes too slowly"));
