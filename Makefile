@@ -6,6 +6,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= $(shell nproc)
+# Tests also wait: for peers, for a deadline, for a process to end.
+TEST_JOBS ?= $(shell expr $(JOBS) + $(JOBS) / 2)
 PRESET ?= dev
 TESTS ?= .
 PREFIX ?= /usr/local
@@ -17,7 +19,7 @@ SETUP := scripts/setup.sh
 configure = mkdir -p build && { cmake --preset $(1) $(2) >build/configure-$(1).log 2>&1 || \
             { cat build/configure-$(1).log; exit 1; }; }
 build = cmake --build build/$(1) -j $(JOBS)
-ctest = ctest --test-dir build/$(1) -j $(JOBS) --output-on-failure
+ctest = ctest --test-dir build/$(1) -j $(TEST_JOBS) --output-on-failure
 
 .PHONY: help run test asan tsan bench fuzz test-peers soak test-debian13 format lint docs install clean
 

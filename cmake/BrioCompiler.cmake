@@ -18,8 +18,10 @@ if(PROJECT_IS_TOP_LEVEL)
 
   find_program(BRIO_CCACHE ccache)
   if(BRIO_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${BRIO_CCACHE})
     set(CMAKE_C_COMPILER_LAUNCHER ${BRIO_CCACHE})
+    # What uses a precompiled header is kept on this word only; no source of brio's has __TIME__.
+    set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${BRIO_CCACHE})
   endif()
 
   if(NOT CMAKE_EXE_LINKER_FLAGS MATCHES "-fuse-ld")
@@ -52,6 +54,13 @@ function(brio_warnings target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
   if(BRIO_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
+  endif()
+endfunction()
+
+# For a target of the tests: the headers that most of its files include anyway are read once.
+function(brio_test_headers target)
+  if(BRIO_TEST_PCH)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
   endif()
 endfunction()
 

@@ -3,6 +3,7 @@
 #   [ARGS <arguments…>]        after TARGET's file
 #   [LABELS <labels…>]         "threads" puts the test (and its target) into `make tsan`
 #   [TIMEOUT <seconds>]        300 unless told; four times that under a sanitizer
+#   [COST <seconds>]           about what it takes where that is long: such tests begin first
 #   [ENVIRONMENT <K=V…>]
 #   [WORKING_DIRECTORY <dir>]
 #   [NO_ENGINES]               the test runs no loop: register it once
@@ -41,7 +42,7 @@ endif()
 add_custom_target(brio_thread_tests)
 
 function(brio_add_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 T "NO_ENGINES;FAULTS" "TARGET;TIMEOUT;WORKING_DIRECTORY"
+  cmake_parse_arguments(PARSE_ARGV 1 T "NO_ENGINES;FAULTS" "TARGET;TIMEOUT;COST;WORKING_DIRECTORY"
                         "COMMAND;ARGS;LABELS;ENVIRONMENT")
   if(T_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "brio_add_test(${name}): what is \"${T_UNPARSED_ARGUMENTS}\"?")
@@ -58,6 +59,9 @@ function(brio_add_test name)
   if(BRIO_SANITIZE)
     math(EXPR T_TIMEOUT "${T_TIMEOUT} * 4")
   endif()
+  if(NOT T_COST)
+    set(T_COST 0)
+  endif()
   set(location "")
   if(T_WORKING_DIRECTORY)
     set(location WORKING_DIRECTORY ${T_WORKING_DIRECTORY})
@@ -65,21 +69,21 @@ function(brio_add_test name)
 
   if(T_NO_ENGINES)
     add_test(NAME ${name} COMMAND ${T_COMMAND} ${location})
-    set_tests_properties(${name} PROPERTIES TIMEOUT ${T_TIMEOUT} LABELS "${T_LABELS}"
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${T_TIMEOUT} COST ${T_COST} LABELS "${T_LABELS}"
                          ENVIRONMENT "${BRIO_TEST_ENVIRONMENT};${T_ENVIRONMENT}")
     return()
   endif()
   foreach(engine ${BRIO_TEST_ENGINES})
     add_test(NAME ${name}.${engine} COMMAND ${T_COMMAND} ${location})
     set_tests_properties(${name}.${engine} PROPERTIES
-      TIMEOUT ${T_TIMEOUT} LABELS "${engine};${T_LABELS}"
+      TIMEOUT ${T_TIMEOUT} COST ${T_COST} LABELS "${engine};${T_LABELS}"
       ENVIRONMENT "BRIO_LOOP=${engine};${BRIO_TEST_ENVIRONMENT};${T_ENVIRONMENT}")
   endforeach()
   if(T_FAULTS)
     list(GET BRIO_TEST_ENGINES -1 engine)
     add_test(NAME ${name}.faults COMMAND ${T_COMMAND} ${location})
     set_tests_properties(${name}.faults PROPERTIES
-      TIMEOUT ${T_TIMEOUT} LABELS "faults;${T_LABELS}"
+      TIMEOUT ${T_TIMEOUT} COST ${T_COST} LABELS "faults;${T_LABELS}"
       ENVIRONMENT
         "BRIO_LOOP=${engine};BRIO_TEST_FAULTS=1;${BRIO_TEST_ENVIRONMENT};${T_ENVIRONMENT}")
   endif()

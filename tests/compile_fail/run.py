@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -56,6 +57,14 @@ def parse(file):
     return shared, snippets
 
 
+def precompile(compiler, flags, file, shared, folder):
+    """Reads the shared beginning once for all snippets of the file; returns the flags that use it."""
+    header = pathlib.Path(folder) / f"{file.parent.name}-{file.stem}.hpp"
+    header.write_text("\n".join([f'#line 1 "{file}"', *shared, ""]))
+    subprocess.run([compiler, *flags, "-x", "c++-header", header, "-o", f"{header}.pch"], check=True)
+    return ["-include-pch", f"{header}.pch"]
+
+
 def check(compiler, flags, shared, snippet):
     """Returns what is wrong with the snippet, or None."""
     source = [f'#line 1 "{snippet.file}"', *shared,
@@ -84,28 +93,34 @@ def main():
     flags = [f"-std={options.std}", f"-I{ROOT}", *WARNINGS, *QUIET, *options.flag]
     version = subprocess.run([options.compiler, "--version"], capture_output=True, text=True).stdout
     is_clang = "clang" in version
-    work = []
+    files = {}
     skipped = 0
     for file in options.files or sorted(HERE.rglob("*.cpp")):
         shared, snippets = parse(file.resolve())
-        for snippet in snippets:
-            if snippet.clang_only and not is_clang:
-                skipped += 1
-            else:
-                work.append((shared, snippet))
-    if not work:
+        files[file.resolve()] = shared, [s for s in snippets if is_clang or not s.clang_only]
+        skipped += len(snippets) - len(files[file.resolve()][1])
+    if not any(snippets for _, snippets in files.values()):
         sys.exit("no snippets found")
 
-    failures = 0
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [(s, pool.submit(check, options.compiler, flags, shared, s)) for shared, s in work]
+    with tempfile.TemporaryDirectory() as folder, \
+            concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+
+        def beginning(file, shared):
+            if not is_clang:
+                return flags, shared
+            return flags + precompile(options.compiler, flags, file, shared, folder), []
+
+        begun = [pool.submit(beginning, file, shared) for file, (shared, _) in files.items()]
+        jobs = [(snippet, pool.submit(check, options.compiler, *begin.result(), snippet))
+                for begin, (_, snippets) in zip(begun, files.values()) for snippet in snippets]
+        failures = 0
         for snippet, job in jobs:
             wrong = job.result()
             print(f"{'FAILED' if wrong else 'ok'}  {snippet}")
             if wrong:
                 failures += 1
                 print(wrong)
-    print(f"{len(work)} snippets, {failures} failed, {skipped} skipped")
+    print(f"{len(jobs)} snippets, {failures} failed, {skipped} skipped")
     sys.exit(failures != 0)
 
 
