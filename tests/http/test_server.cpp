@@ -506,6 +506,40 @@ TEST_CASE("shutdown lets answers end, closes what is idle, and cuts off what tak
   }());
 }
 
+TEST_CASE("shutdown answers requests that are on their way") {
+  testing::run_test([]() -> Coro<> {
+    http::Server server(hello);
+    co_await server.listen("127.0.0.1", 0);
+    auto fresh = co_await Wire::open(server);
+    auto halfway = co_await Wire::open(server);
+    auto again = co_await Wire::open(server);
+    auto waiting = co_await Wire::open(server);
+    for (Wire* wire : {&again, &waiting}) {
+      wire->send(get);
+      const std::string answer = co_await wire->response();
+      CHECK(answer.ends_with("World!"));
+    }
+    const std::string_view request = get;
+    halfway.send(request.substr(0, 10));
+    again.send(request.substr(0, 10));
+    co_await sleep(10ms);
+    const auto down = create_task(server.shutdown(10s));
+    co_await sleep(10ms);
+    const std::string nothing = co_await waiting.rest();
+    CHECK(nothing.empty());
+    fresh.send(request);
+    halfway.send(request.substr(10));
+    again.send(request.substr(10));
+    for (Wire* wire : {&fresh, &halfway, &again}) {
+      const std::string answer = co_await wire->rest();
+      CHECK(answer.find("Connection: close") != std::string::npos);
+      CHECK(answer.ends_with("World!"));
+    }
+    co_await down;
+    for (Wire* wire : {&fresh, &halfway, &again, &waiting}) wire->writer.close();
+  }());
+}
+
 TEST_CASE("a client that hangs up: the handler goes on, or is cancelled where that is asked for") {
   for (const bool cancel : {false, true}) {
     bool ended = false;

@@ -34,6 +34,8 @@ public:
   static constexpr std::size_t high_water = 64 * 1024;
   /// What of an unread body is read and dropped to keep the connection.
   static constexpr std::uint64_t most_dropped = 64 * 1024;
+  /// How long a connection without any request stays open when the server stops.
+  static constexpr Duration first_request_grace = std::chrono::seconds(1);
 
   explicit ServerConnection(std::shared_ptr<ServerCore> core);
   ~ServerConnection() override;
@@ -50,7 +52,8 @@ public:
   std::size_t place = 0;  ///< in the core's list
   /// Ends what has taken too long.
   void look_at_time(TimePoint now, Duration period);
-  /// The server stops: an idle connection is closed, another one after its answer.
+  /// The server stops: a connection that waits for a further request is closed, another one after its
+  /// answer; where it has not asked yet, it has first_request_grace to do so.
   void stop();
   /// Ends at once, with the handler cancelled where asked.
   void cut_off(bool cancel_handler);
