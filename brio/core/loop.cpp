@@ -377,8 +377,8 @@ Handle EventLoop::watch_descriptor(int fd, bool writer, Handle handle) {
   Handle& slot = writer ? descriptor.writer : descriptor.reader;
   if (slot) {
     slot.cancel();
-    slot = handle;
-    return handle;
+    slot = Handle();
+    apply_interest(fd, descriptor);  // the number may be another file's by now
   }
   slot = handle;
   try {
@@ -399,6 +399,22 @@ bool EventLoop::unwatch_descriptor(int fd, bool writer) {
   slot = Handle();
   apply_interest(fd, descriptor);
   return true;
+}
+
+void EventLoop::forget(int fd) noexcept {
+  if (closed_ || fd < 0 || static_cast<std::size_t>(fd) >= descriptors_.size()) return;
+  Descriptor& descriptor = descriptors_[static_cast<std::size_t>(fd)];
+  if (!descriptor.reader && !descriptor.writer) return;
+  for (Handle* const slot : {&descriptor.reader, &descriptor.writer}) {
+    if (*slot) slot->state()->cancel();
+    *slot = Handle();
+  }
+  try {
+    apply_interest(fd, descriptor);
+  } catch (const std::exception&) {
+    // It is closed already, and the engine finds that out by itself.
+  }
+  engine_->forget(fd);
 }
 
 std::shared_ptr<void>* EventLoop::find_local(const void* key) noexcept {

@@ -1,26 +1,110 @@
 #include <brio/net/fd_wait.hpp>
 
+#include <brio/core/exceptions.hpp>
+
+#include <cerrno>
+#include <string>
+#include <utility>
+
 namespace brio::net::detail {
 
 bool FdReady::begin(brio::detail::PromiseBase& promise) {
   // The watcher first: when it cannot be had, the await throws and nothing is suspended.
-  const auto ready = [this] { wake(); };
-  handle_ =
-      direction_ == Interest::read ? loop_->add_reader(fd_, ready) : loop_->add_writer(fd_, ready);
+  auto& list = loop_->local<FdWaits>();
+  list.add(*this);
+  list_ = &list;
   return suspend(promise);
 }
 
-void FdReady::unwatch() noexcept {
-  if (!handle_ || handle_.cancelled()) return;
-  handle_ = Handle();
+void FdReady::leave() noexcept {
+  if (list_) std::exchange(list_, nullptr)->remove(*this);
+}
+
+void FdReady::throw_closed() const {
+  throw_oserror(EBADF, "waiting for descriptor " + std::to_string(fd_) + ", which was closed");
+}
+
+FdWaits::~FdWaits() {
+  for (auto& directions : by_descriptor_) {
+    for (Waits& waits : directions) {
+      for (FdReady* waiter = waits.first; waiter; waiter = waiter->next_) waiter->list_ = nullptr;
+    }
+  }
+}
+
+FdWaits::Waits* FdWaits::find(int fd, Interest direction) noexcept {
+  const auto index = static_cast<std::size_t>(fd);
+  if (fd < 0 || index >= by_descriptor_.size()) return nullptr;
+  return &by_descriptor_[index][direction == Interest::read ? 0 : 1];
+}
+
+void FdWaits::add(FdReady& waiter) {
+  const int fd = waiter.fd_;
+  const Interest direction = waiter.direction_;
+  const Waits* const before = find(fd, direction);
+  Handle handle = before ? before->handle : Handle();
+  if (!handle || handle.cancelled()) {
+    const auto ready = [this, fd, direction] {
+      const Waits* const waits = find(fd, direction);
+      for (FdReady* one = waits ? waits->first : nullptr; one; one = one->next_) one->wake();
+    };
+    EventLoop& loop = *waiter.loop_;
+    handle = direction == Interest::read ? loop.add_reader(fd, ready) : loop.add_writer(fd, ready);
+  }
+  // The number is an open descriptor's: the loop watches it.
+  const auto index = static_cast<std::size_t>(fd);
+  if (index >= by_descriptor_.size()) by_descriptor_.resize(index + 1);
+  Waits& waits = *find(fd, direction);
+  waits.handle = std::move(handle);
+  FdReady** last = &waits.first;
+  while (*last) last = &(*last)->next_;
+  *last = &waiter;
+}
+
+void FdWaits::remove(FdReady& waiter) noexcept {
+  Waits& waits = *find(waiter.fd_, waiter.direction_);
+  FdReady** place = &waits.first;
+  while (*place != &waiter) place = &(*place)->next_;
+  *place = waiter.next_;
+  if (waits.first) return;
+  const Handle handle = std::exchange(waits.handle, Handle());
+  if (handle.cancelled()) return;
   try {
-    if (direction_ == Interest::read) {
-      loop_->remove_reader(fd_);
+    if (waiter.direction_ == Interest::read) {
+      waiter.loop_->remove_reader(waiter.fd_);
     } else {
-      loop_->remove_writer(fd_);
+      waiter.loop_->remove_writer(waiter.fd_);
     }
   } catch (...) {
-    // The descriptor was closed under us; the engine has forgotten it.
+    // The descriptor was closed under us by other means; the engine has forgotten it.
+  }
+}
+
+void FdWaits::end(int fd) noexcept {
+  for (const Interest direction : {Interest::read, Interest::write}) {
+    Waits* const waits = find(fd, direction);
+    if (!waits) return;
+    FdReady* waiter = std::exchange(waits->first, nullptr);
+    waits->handle = Handle();
+    while (waiter) {
+      FdReady* const next = std::exchange(waiter->next_, nullptr);
+      waiter->list_ = nullptr;
+      waiter->closed_ = true;
+      waiter->wake();
+      waiter = next;
+    }
+  }
+}
+
+void descriptor_closes(int fd) noexcept {
+  const auto& here = brio::detail::thread_state;
+  EventLoop* const loop = here.running ? here.running : here.set_loop;
+  if (!loop || loop->is_closed()) return;
+  try {
+    loop->local<FdWaits>().end(fd);
+    loop->forget(fd);
+  } catch (const std::bad_alloc&) {
+    // No list of waits could be made, so there is none.
   }
 }
 

@@ -1,6 +1,7 @@
 #include <brio/net/socket.hpp>
 
 #include <brio/core/exceptions.hpp>
+#include <brio/net/fd_wait.hpp>
 
 #include <cerrno>
 #include <fcntl.h>
@@ -101,8 +102,10 @@ Socket& Socket::operator=(Socket&& other) noexcept {
 }
 
 void Socket::close() noexcept {
+  if (fd_ < 0) return;
+  detail::descriptor_closes(fd_);
   // Linux frees the descriptor even when close(2) fails, so there is never a second try.
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  ::close(std::exchange(fd_, -1));
 }
 
 Socket Socket::dup() const {

@@ -181,3 +181,40 @@ TEST_CASE("a descriptor closed while watched, whose number comes back, does no h
   CHECK(calls == 1);
   loop->remove_reader(again.fd[0]);
 }
+
+TEST_CASE("a reader over an earlier one hears of the file that has the number by now") {
+  const auto loop = brio::new_event_loop();
+  Pair pair;
+  int calls = 0;
+  loop->add_reader(pair.fd[0], [] { FAIL("the reader was replaced"); });
+  turn(*loop);
+  const int number = pair.fd[0];
+  REQUIRE(::close(number) == 0);  // behind the loop's back
+  REQUIRE(::close(pair.fd[1]) == 0);
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair.fd.data()) == 0);
+  REQUIRE(pair.fd[0] == number);
+  loop->add_reader(number, [&] { ++calls; });
+  pair.send();
+  turn(*loop);
+  turn(*loop);
+  CHECK(calls >= 1);
+}
+
+TEST_CASE("a forgotten descriptor has neither reader nor writer, and can be watched anew") {
+  const auto loop = brio::new_event_loop();
+  const Pair pair;
+  int calls = 0;
+  const auto handle = loop->add_reader(pair.fd[0], [] { FAIL("forgotten"); });
+  loop->add_writer(pair.fd[0], [] { FAIL("forgotten"); });
+  loop->forget(pair.fd[0]);
+  loop->forget(-1);
+  loop->forget(1'000'000);
+  CHECK(handle.cancelled());
+  CHECK(!loop->remove_reader(pair.fd[0]));
+  pair.send();
+  turn(*loop);
+  loop->add_reader(pair.fd[0], [&] { ++calls; });
+  turn(*loop);
+  turn(*loop);
+  CHECK(calls >= 1);
+}

@@ -1,6 +1,8 @@
 // The loop's operations on plain sockets.
 #include "support.hpp"
 
+#include <brio/net/streams.hpp>
+
 #include <fcntl.h>
 
 using namespace brio;
@@ -191,5 +193,78 @@ TEST_CASE("sock: a datagram that is longer than the loop's buffer comes whole") 
     REQUIRE(a.send(sent) == sent.size());
     const auto [again, from] = co_await sock_recvfrom(b, 1'000'000);
     CHECK(again == sent);
+  });
+}
+
+TEST_CASE("sock: who waits for a socket that is closed hears of it, and has no part in the next one") {
+  run([]() -> Coro<> {
+    auto [a, b] = net::Socket::pair();
+    const int number = b.fileno();
+    auto reading = create_task(sock_recv(b, 10));
+    auto reading_too = create_task(sock_recv(b, 10));
+    auto filling = create_task(sock_sendall(b, std::string(4'000'000, 'x')));
+    co_await ticks(3);
+    b.close();
+    auto [c, d] = net::Socket::pair();
+    REQUIRE(std::min(c.fileno(), d.fileno()) == number);
+    net::Socket& other = c.fileno() == number ? d : c;
+    net::Socket& same = c.fileno() == number ? c : d;
+    (void)other.send("private");
+    for (const AnyFuture& task : {AnyFuture(reading), AnyFuture(reading_too), AnyFuture(filling)}) {
+      const auto outcome = co_await as_outcome(task);
+      CHECK(brio::describe(outcome.error()).find("which was closed") != std::string::npos);
+    }
+    const std::string got = co_await sock_recv(same, 10);
+    CHECK(got == "private");
+    // Its peer sees the end, whatever the kernel still did with it.
+    std::string rest;
+    do {
+      rest = co_await sock_recv(a, 1'000'000);
+    } while (!rest.empty());
+  });
+}
+
+TEST_CASE("sock: readers of a closed socket go uncalled, and the number's next user is served") {
+  run([]() -> Coro<> {
+    bool called = false;
+    auto [old, peer] = net::Socket::pair();
+    const int number = old.fileno();
+    get_running_loop().add_reader(number, [&] { called = true; });
+    co_await ticks(2);
+    old.close();
+    net::Socket listener = net::bound_socket(net::SocketAddress::ip("127.0.0.1", 0));
+    REQUIRE(listener.fileno() == number);
+    const int port = listener.getsockname().port();
+    listener.listen();
+    auto server = co_await start_server(
+        [](StreamReader, StreamWriter writer) -> Coro<> {
+          writer.write("hello");
+          writer.close();
+          co_return;
+        },
+        std::move(listener));
+    auto [reader, writer] = co_await open_connection("127.0.0.1", port);
+    const std::string got = co_await reader.read();
+    CHECK(got == "hello");
+    CHECK(!called);
+    writer.close();
+    server->close();
+  });
+}
+
+TEST_CASE("sock: several tasks that receive from one socket are all served") {
+  run([]() -> Coro<> {
+    auto [a, b] = net::Socket::pair(SOCK_DGRAM);
+    auto first = create_task(sock_recv(b, 10));
+    auto second = create_task(sock_recv(b, 10));
+    auto third = create_task(sock_recv(b, 10));
+    co_await ticks(2);
+    second.cancel();
+    (void)a.send("1");
+    (void)a.send("3");
+    const std::string one = co_await first;
+    const std::string three = co_await third;
+    CHECK(one == "1");
+    CHECK(three == "3");
   });
 }
