@@ -57,7 +57,8 @@ public:
   /// Stops listening at once. Connections that stand go on; wait_closed waits for them. Ends a
   /// serve_forever. Harmless when repeated.
   void close();
-  /// Closes every connection that stands (Transport::close).
+  /// Closes every connection that stands (Transport::close): what was written is sent first, and a
+  /// TLS peer is told the end (close_notify), where asyncio's cuts the socket beneath.
   void close_clients();
   /// Aborts every connection that stands.
   void abort_clients();

@@ -504,6 +504,35 @@ TEST_CASE("tls transports: a BufferedProtocol reads into its own memory") {
   CHECK(all == std::string(100'000, 'b'));
 }
 
+TEST_CASE("tls servers: close_clients tells the end, and so does a cancelled serve_forever") {
+  for (const bool by_cancellation : {false, true}) {
+    run([&]() -> Coro<> {
+      const auto talk = [](StreamReader r, StreamWriter w) -> Coro<> {
+        w.write(std::string(2'000'000, 'x'));
+        co_await r.read();
+        w.close();
+      };
+      auto server = co_await start_server(talk, "127.0.0.1", 0, {.ssl = server_context()});
+      auto forever = create_task(server->serve_forever());
+      auto [r, w] = co_await open_connection(
+          "127.0.0.1", port_of(server), {.ssl = client_context(), .server_hostname = "localhost"});
+      std::string got = co_await r.readexactly(1000);
+      if (by_cancellation) {
+        forever.cancel();
+      } else {
+        server->close_clients();
+      }
+      got += co_await r.read();
+      CHECK(got.size() == 2'000'000);
+      CHECK(!*w.get_extra_info<bool>("truncated"));
+      w.close();
+      server->close();
+      co_await server->wait_closed();
+      (void)co_await as_outcome(forever);
+    });
+  }
+}
+
 TEST_CASE("tls: the loop may end with TLS connections open") {
   Trace ev;
   run([&]() -> Coro<> {
