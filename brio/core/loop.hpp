@@ -214,8 +214,8 @@ public:
   bool remove_reader(int fd) { return unwatch_descriptor(fd, false); }
   /// True if there was one.
   bool remove_writer(int fd) { return unwatch_descriptor(fd, true); }
-  /// Descriptor `fd` is about to be closed: its reader and writer go, uncalled, and the kernel lets go
-  /// of it, so that closing really closes. What brio made calls this itself.
+  /// Descriptor `fd` is about to be closed: its reader and writer go, uncalled, and the kernel lets
+  /// go of it, so that closing really closes. What brio made calls this itself.
   void forget(int fd) noexcept;
 
   // ---- for the layers above and for embedding

@@ -41,7 +41,7 @@ private:
   [[noreturn]] BRIO_API void throw_closed() const;
 
   EventLoop* loop_;
-  FdWaits* list_ = nullptr;   // while it is in one
+  FdWaits* list_ = nullptr;  // while it is in one
   FdReady* next_ = nullptr;
   int fd_;
   Interest direction_;

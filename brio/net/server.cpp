@@ -172,7 +172,8 @@ std::vector<std::shared_ptr<SocketTransport>> Server::clients() const {
   return ours;
 }
 
-// What the application sees of a connection: with TLS above the socket, the end is told to the peer.
+// What the application sees of a connection: with TLS above the socket, the end is told to the
+// peer.
 static std::shared_ptr<Transport> uppermost(std::shared_ptr<Transport> transport) {
   while (const auto layer = std::dynamic_pointer_cast<net::TLSLayer>(transport->get_protocol())) {
     transport = layer->app_transport();

@@ -99,8 +99,8 @@ public:
   /// True while a descriptor is held.
   [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
   /// Closes now; harmless when it is closed already. What waits for it in this thread's loop
-  /// (sock_recv and its kin) throws OSError (EBADF), and its readers and writers are removed. Errors
-  /// of close(2) are not reported: the descriptor is gone in any case.
+  /// (sock_recv and its kin) throws OSError (EBADF), and its readers and writers are removed.
+  /// Errors of close(2) are not reported: the descriptor is gone in any case.
   void close() noexcept;
   /// Gives the descriptor away without closing it (socket.detach).
   [[nodiscard]] int detach() noexcept { return std::exchange(fd_, -1); }

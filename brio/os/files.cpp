@@ -125,9 +125,12 @@ Coro<bool> turn_to_cached(FileState& state) {
 
 Coro<std::string> read_line(FileState& state, std::optional<std::size_t> limit) {
   auto length = state.file->line(limit);
-  if (!length && co_await turn_to_cached(state) && state.file->hold_cached_line(limit)) {
-    length = state.file->line(limit);
-    if (!length) length = state.file->held();  // the last one
+  if (!length) {
+    const bool cached = co_await turn_to_cached(state);
+    if (cached && state.file->hold_cached_line(limit)) {
+      length = state.file->line(limit);
+      if (!length) length = state.file->held();  // the last one
+    }
   }
   // A line that breaks max_read is for the thread to refuse.
   if (length &&
@@ -141,7 +144,8 @@ Coro<std::string> read_line(FileState& state, std::optional<std::size_t> limit) 
 Coro<bool> hold(FileState& state, std::size_t size) {
   if (state.file->holds(size)) co_return true;
   if (size > BlockingFile::at_once) co_return false;
-  co_return co_await turn_to_cached(state) && state.file->hold_cached(size);
+  const bool cached = co_await turn_to_cached(state);
+  co_return cached&& state.file->hold_cached(size);
 }
 
 // A number computed in a thread.
@@ -163,8 +167,10 @@ OpenOptions checked(const std::string& path, OpenOptions options) {
 Coro<std::string> file_read(FileRef file, std::optional<std::size_t> size) {
   const auto held = co_await file->lock.scoped();
   file->check_readable();
-  if (size && co_await hold(*file, *size))
-    co_return file->file->take(std::min(*size, file->file->held()));
+  if (size) {
+    const bool held_enough = co_await hold(*file, *size);
+    if (held_enough) co_return file->file->take(std::min(*size, file->file->held()));
+  }
   co_return co_await read_in_thread(*file,
                                     [size](BlockingFile& blocking) { return blocking.read(size); });
 }

@@ -7,6 +7,8 @@
 - Public headers are light: no <iostream> or <regex>, and no external library (Boost, OpenSSL, …).
   A header for a room's own .cpp files begins with "// Inside brio/"; it may be heavy, is not
   installed, and no public header includes it.
+- No await hangs on a condition in its own expression (a && co_await b): g++ 14 awaits it always in
+  some places (docs/compilers.md), and says nothing.
 - brio's headers are included as <brio/room/file.hpp>, and have #pragma once.
 - No file is longer than LIMIT lines.
 """
@@ -23,6 +25,7 @@ MAY_BE_LONGER = {  # path: reason
 }
 HEAVY = re.compile(r"^(iostream|regex|boost/.*|openssl/.*|nghttp2/.*|zlib\.h|idn2\.h|libpsl\.h|liburing.*)$")
 INTERNAL = "// Inside brio/"
+CONDITIONAL_AWAIT = re.compile(r"(&&|\|\||\?)[\s!(]*co_await\b|\?[^;{}?]*?[^:;]:[\s!(]*co_await\b")
 FOLDERS = ["brio", "cli", "examples", "bench", "tests", "python", "scripts"]
 
 problems = []
@@ -67,6 +70,11 @@ def check_file(path, allowed):
         complain(where, f"{len(lines)} lines; the limit is {LIMIT}: give a part of it its own file")
     if path.suffix not in (".cpp", ".hpp"):
         return
+
+    code = "\n".join(re.sub(r"//.*", "", line) for line in lines)
+    for found in CONDITIONAL_AWAIT.finditer(code):
+        number = code.count("\n", 0, found.end()) + 1
+        complain(f"{where}:{number}", "an await that hangs on a condition is to be a statement")
 
     room = path.parts[len(ROOT.parts) + 1] if where.startswith("brio/") else None
     if path.suffix == ".hpp" and "#pragma once" not in lines:

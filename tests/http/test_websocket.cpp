@@ -23,7 +23,7 @@ namespace {
 const std::string fields =
     "Host: a\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
-const std::string request = "GET /chat HTTP/1.1\r\n" + fields + "\r\n";
+const std::string upgrade = "GET /chat HTTP/1.1\r\n" + fields + "\r\n";
 const std::string accepted =
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
@@ -48,7 +48,7 @@ Coro<> echo(WebSocketResponse& ws) {
 
 // The bytes that a server answers with behind its 101, up to the end of the connection.
 std::string frames_for(http::Handler handler, const std::string& sent) {
-  const std::string all = answer_to(std::move(handler), request + sent, {.server_header = ""});
+  const std::string all = answer_to(std::move(handler), upgrade + sent, {.server_header = ""});
   REQUIRE(all.starts_with(accepted));
   return all.substr(all.find("\r\n\r\n") + 4);
 }
@@ -78,7 +78,7 @@ Coro<std::string> error_of(Coro<T> what) {
 
 TEST_CASE("a server's handshake, and frames that came with the request") {
   const std::string goodbye = frame(8, close_payload(1000), plain);
-  CHECK(answer_to(websocket(echo), request + frame(8, close_payload(1000)),
+  CHECK(answer_to(websocket(echo), upgrade + frame(8, close_payload(1000)),
                   {.server_header = ""}) == accepted + "\r\n" + goodbye);
   CHECK(frames_for(websocket(echo), frame(1, "a", part) + frame(9, "p") + frame(0, "b") +
                                         frame(2, "c") + frame(8, close_payload(4000, "done"))) ==
@@ -113,7 +113,7 @@ TEST_CASE("requests that are no handshake are refused") {
   };
   const std::string end = "Connection: close\r\n\r\n";
   const auto with = [&](std::string_view old, const std::string& now) {
-    std::string text = request;
+    std::string text = upgrade;
     text.replace(text.find(old), old.size(), now);
     return text;
   };
@@ -283,7 +283,7 @@ TEST_CASE("close() waits for the peer's answer, but not for ever") {
                    }),
                    {}, [](http::Server& server) -> Coro<> {
                      auto wire = co_await Wire::open(server);
-                     wire.send(request);
+                     wire.send(upgrade);
                      const std::string all = co_await wire.rest();
                      CHECK(all.ends_with("\r\n\r\n" + frame(8, close_payload(1000), plain)));
                      wire.writer.close();
@@ -294,7 +294,7 @@ TEST_CASE("after the close frames, a client that does not hang up is cut off") {
   with_http_server(websocket(echo, {.timeout = 3s}), {}, [](http::Server& server) -> Coro<> {
     auto wire = co_await Wire::open(server);
     const TimePoint before = get_running_loop().time();
-    wire.send(request + frame(8, close_payload(1000)));
+    wire.send(upgrade + frame(8, close_payload(1000)));
     const std::string all = co_await wire.rest();
     CHECK(get_running_loop().time() - before < 1s);
     wire.send("junk");  // is read and dropped
@@ -316,7 +316,7 @@ TEST_CASE("a peer that is gone: 1006, and messages that came before are not lost
   });
   with_http_server(handler, {}, [](http::Server& server) -> Coro<> {
     auto wire = co_await Wire::open(server);
-    wire.send(request + frame(1, "last words"));
+    wire.send(upgrade + frame(1, "last words"));
     const std::string head = co_await wire.response();
     wire.writer.close();
     co_await sleep(2s);
@@ -338,7 +338,7 @@ TEST_CASE("heartbeat: a silent peer is given up, one that answers is not") {
       {.heartbeat = 10s});
   with_http_server(handler, {}, [](http::Server& server) -> Coro<> {
     auto wire = co_await Wire::open(server);
-    wire.send(request);
+    wire.send(upgrade);
     const auto outcome = co_await as_outcome(wire.rest());
     wire.writer.close();
   });
@@ -439,7 +439,7 @@ TEST_CASE("pings of a peer that reads nothing are answered once, when it reads")
   const auto handler = websocket(echo);
   with_http_server(handler, {.write_timeout = 0s}, [](http::Server& server) -> Coro<> {
     auto wire = co_await Wire::open(server);
-    wire.send(request);
+    wire.send(upgrade);
     const std::string head = co_await wire.response();
     // Echoes fill the way back, so that the answers to the pings have to wait.
     const std::string big(1 << 20, 'x');
@@ -541,7 +541,7 @@ TEST_CASE("a shutdown without patience cuts off who does not close, handler and 
                    }),
                    {}, [](http::Server& server) -> Coro<> {
                      auto wire = co_await Wire::open(server);
-                     wire.send(request);
+                     wire.send(upgrade);
                      const std::string head = co_await wire.response();
                      const TimePoint before = get_running_loop().time();
                      co_await server.shutdown(5s);

@@ -82,10 +82,11 @@ Coro<> over_sockets(std::string over, std::uint64_t count) {
   } else {
     server = co_await start_server(echo_back, "127.0.0.1", 0, serving);
   }
-  auto [reader, writer] =
-      over == "unix" ? co_await open_unix_connection(folder / "socket", connecting)
-                     : co_await open_connection(
-                           "127.0.0.1", server->sockets()[0].getsockname().port(), connecting);
+  auto opening =
+      over == "unix"
+          ? open_unix_connection(folder / "socket", connecting)
+          : open_connection("127.0.0.1", server->sockets()[0].getsockname().port(), connecting);
+  auto [reader, writer] = co_await std::move(opening);
   co_await both_ways(reader, writer, count);
   writer.close();
   co_await writer.wait_closed();

@@ -43,9 +43,9 @@ TEST_CASE("servers: no descriptor for the second address is told, and no half of
     rlimit tight = before;
     tight.rlim_cur = static_cast<rlim_t>(next) + 1;
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &tight) == 0);
+    const std::vector<std::string> hosts{"127.0.0.1", "127.0.0.2"};
     const auto failed =
-        co_await as_outcome(create_server([] { return std::make_shared<Protocol>(); },
-                                          std::vector<std::string>{"127.0.0.1", "127.0.0.2"}, 0));
+        co_await as_outcome(create_server([] { return std::make_shared<Protocol>(); }, hosts, 0));
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
     CHECK(failed.error_as<OSError>()->error_number() == EMFILE);
   });

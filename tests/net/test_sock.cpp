@@ -196,7 +196,8 @@ TEST_CASE("sock: a datagram that is longer than the loop's buffer comes whole") 
   });
 }
 
-TEST_CASE("sock: who waits for a socket that is closed hears of it, and has no part in the next one") {
+TEST_CASE(
+    "sock: who waits for a socket that is closed hears of it, and has no part in the next one") {
   run([]() -> Coro<> {
     auto [a, b] = net::Socket::pair();
     const int number = b.fileno();

@@ -61,7 +61,10 @@ Coro<> ServerConnection::answer(std::shared_ptr<ServerConnection> self) {
     if (self->writing_paused_) co_await drain(self);
     self->finish_exchange();
     if (self->state_ != State::answering) break;
-    if (!self->parser_.is_complete() && !co_await drop_rest_of_body(self)) break;
+    if (!self->parser_.is_complete()) {
+      const bool dropped = co_await drop_rest_of_body(self);
+      if (!dropped) break;
+    }
     self->begin_next();
     if (!self->receiving_) self->flush();
   } while (self->state_ == State::idle && !self->input_.empty() && self->advance());
