@@ -1,4 +1,5 @@
 #include <brio/core/loop.hpp>
+#include <brio/core/detail/descriptor_table.hpp>
 #include <brio/core/detail/future_base.hpp>
 
 #include <algorithm>
@@ -371,7 +372,7 @@ Handle EventLoop::watch_descriptor(int fd, bool writer, Handle handle) {
   if (static_cast<std::size_t>(fd) >= descriptors_.size()) {
     // The table grows for open descriptors only: a wild number would ask for all memory there is.
     if (fcntl(fd, F_GETFD) < 0) throw_oserror(errno, "watching descriptor " + std::to_string(fd));
-    descriptors_.resize(static_cast<std::size_t>(fd) + 1);
+    detail::place_of(descriptors_, static_cast<std::size_t>(fd));
   }
   Descriptor& descriptor = descriptors_[static_cast<std::size_t>(fd)];
   Handle& slot = writer ? descriptor.writer : descriptor.reader;

@@ -1,5 +1,6 @@
 #include <brio/engine/epoll.hpp>
 
+#include <brio/core/detail/descriptor_table.hpp>
 #include <brio/core/exceptions.hpp>
 
 #include <algorithm>
@@ -73,8 +74,7 @@ void EpollEngine::watch(int fd, Interest interest) {
   // A forked child shares the epoll set: what it took out would be gone for its parent as well.
   if (fork_depth_ != detail::fork_depth()) return;
   const auto index = static_cast<std::size_t>(fd);
-  if (index >= interest_.size()) interest_.resize(index + 1, Interest::none);
-  const Interest before = interest_[index];
+  const Interest before = brio::detail::place_of(interest_, index);
   if (before == interest) return;
   epoll_event event{};
   event.events = to_events(interest);

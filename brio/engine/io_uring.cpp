@@ -1,5 +1,6 @@
 #include <brio/engine/io_uring.hpp>
 
+#include <brio/core/detail/descriptor_table.hpp>
 #include <brio/core/exceptions.hpp>
 #include <brio/engine/detail/uring_engine.hpp>
 
@@ -65,9 +66,7 @@ UringEngine::Impl::Impl(const UringOptions& options) : ring_(options.entries), o
 // ---- what is wanted
 
 UringDescriptor& UringEngine::Impl::at(int fd) {
-  const auto index = static_cast<std::size_t>(fd);
-  if (index >= descriptors_.size()) descriptors_.resize(index + 1);
-  return descriptors_[index];
+  return brio::detail::place_of(descriptors_, static_cast<std::size_t>(fd));
 }
 
 void UringEngine::Impl::note_change(int fd, UringDescriptor& descriptor) {
@@ -340,7 +339,7 @@ void UringEngine::Impl::flow_completed(const Completion& completion) {
     ++out_of_buffers_;
     return;
   }
-  descriptor->error = error;
+  descriptor->error = static_cast<std::int16_t>(error);
   descriptor->has_error = error != 0;
   descriptor->ended = !listener;
   note_ready(fd, *descriptor, Interest::read);

@@ -33,9 +33,41 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
 }
 }  // namespace
 
-SocketAddress::SocketAddress() noexcept : length_(0) {
+SocketAddress::SocketAddress() noexcept {
   std::memset(&v6_, 0, sizeof v6_);
   any_.sa_family = AF_UNSPEC;
+}
+
+void SocketAddress::copy(const SocketAddress& other) noexcept {
+  if (other.is_unix()) {
+    std::construct_at(&unix_, other.unix_);
+  } else {
+    std::memcpy(&v6_, &other.v6_, sizeof v6_);
+  }
+}
+
+void SocketAddress::move(SocketAddress& other) noexcept {
+  if (other.is_unix()) {
+    std::construct_at(&unix_, std::move(other.unix_));
+    other.unix_.length = sizeof(sa_family_t);
+  } else {
+    std::memcpy(&v6_, &other.v6_, sizeof v6_);
+  }
+}
+
+void SocketAddress::set_unix(std::shared_ptr<const sockaddr_un> name, std::size_t length) noexcept {
+  destroy();
+  std::construct_at(&unix_, Unix{AF_UNIX, static_cast<std::uint16_t>(length), std::move(name)});
+}
+
+socklen_t SocketAddress::raw_length() const noexcept {
+  switch (family()) {
+    case AF_UNSPEC: return 0;
+    case AF_INET: return sizeof(sockaddr_in);
+    case AF_INET6: return sizeof(sockaddr_in6);
+    case AF_UNIX: return unix_.length;
+    default: return sizeof(sa_family_t);
+  }
 }
 
 SocketAddress SocketAddress::ip(std::string_view host, std::uint16_t port) {
@@ -63,7 +95,6 @@ std::optional<SocketAddress> SocketAddress::parse_ip(std::string_view host, std:
   if (scope == 0 && inet_pton(AF_INET, text, &address.v4_.sin_addr) == 1) {
     address.v4_.sin_family = AF_INET;
     address.v4_.sin_port = htons(port);
-    address.length_ = sizeof(sockaddr_in);
     return address;
   }
   if (inet_pton(AF_INET6, text, &address.v6_.sin6_addr) == 1) {
@@ -71,7 +102,6 @@ std::optional<SocketAddress> SocketAddress::parse_ip(std::string_view host, std:
     address.v6_.sin6_port = htons(port);
     address.v6_.sin6_flowinfo = 0;
     address.v6_.sin6_scope_id = scope;
-    address.length_ = sizeof(sockaddr_in6);
     return address;
   }
   return std::nullopt;
@@ -87,9 +117,7 @@ SocketAddress SocketAddress::unix_path(std::string_view path) {
   name->sun_family = AF_UNIX;
   std::memcpy(name->sun_path, path.data(), path.size());
   SocketAddress address;
-  address.any_.sa_family = AF_UNIX;
-  address.length_ = static_cast<socklen_t>(path_offset + path.size() + 1);
-  address.unix_ = std::move(name);
+  address.set_unix(std::move(name), path_offset + path.size() + 1);
   return address;
 }
 
@@ -101,9 +129,7 @@ SocketAddress SocketAddress::abstract(std::string_view name) {
   raw->sun_family = AF_UNIX;
   std::memcpy(raw->sun_path + 1, name.data(), name.size());
   SocketAddress address;
-  address.any_.sa_family = AF_UNIX;
-  address.length_ = static_cast<socklen_t>(path_offset + 1 + name.size());
-  address.unix_ = std::move(raw);
+  address.set_unix(std::move(raw), path_offset + 1 + name.size());
   return address;
 }
 
@@ -138,22 +164,21 @@ SocketAddress SocketAddress::parse(std::string_view text) {
 SocketAddress SocketAddress::from_raw(const sockaddr* raw, socklen_t length) {
   SocketAddress address;
   if (raw == nullptr || length < sizeof(sa_family_t)) return address;
-  address.any_.sa_family = raw->sa_family;
-  if (raw->sa_family == AF_INET && length >= sizeof(sockaddr_in)) {
+  if (raw->sa_family == AF_UNIX) {
+    // sun_path need not be terminated when it is full, and an unnamed socket has none.
+    const std::size_t size = std::min<std::size_t>(length, sizeof(sockaddr_un));
+    std::shared_ptr<sockaddr_un> name;
+    if (size > path_offset) {
+      name = std::make_shared<sockaddr_un>();
+      std::memcpy(name.get(), raw, size);
+    }
+    address.set_unix(std::move(name), size);
+  } else if (raw->sa_family == AF_INET && length >= sizeof(sockaddr_in)) {
     std::memcpy(&address.v4_, raw, sizeof(sockaddr_in));
-    address.length_ = sizeof(sockaddr_in);
   } else if (raw->sa_family == AF_INET6 && length >= sizeof(sockaddr_in6)) {
     std::memcpy(&address.v6_, raw, sizeof(sockaddr_in6));
-    address.length_ = sizeof(sockaddr_in6);
-  } else if (raw->sa_family == AF_UNIX) {
-    // An unnamed socket has no path at all. sun_path need not be terminated when it is full.
-    auto name = std::make_shared<sockaddr_un>();
-    const std::size_t size = std::min<std::size_t>(length, sizeof(sockaddr_un));
-    std::memcpy(name.get(), raw, size);
-    address.length_ = static_cast<socklen_t>(size);
-    address.unix_ = std::move(name);
   } else {
-    address.length_ = sizeof(sa_family_t);
+    address.any_.sa_family = raw->sa_family;
   }
   return address;
 }
@@ -199,8 +224,8 @@ std::uint32_t SocketAddress::flowinfo() const noexcept {
 }
 
 std::string_view SocketAddress::unix_bytes() const noexcept {
-  if (!unix_ || length_ <= path_offset) return {};
-  return {unix_->sun_path, length_ - path_offset};
+  if (!is_unix() || !unix_.name) return {};
+  return {unix_.name->sun_path, unix_.length - path_offset};
 }
 
 bool SocketAddress::is_abstract() const noexcept {
@@ -220,7 +245,7 @@ bool SocketAddress::is_loopback() const noexcept {
 }
 
 const sockaddr* SocketAddress::raw() const noexcept {
-  if (unix_) return reinterpret_cast<const sockaddr*>(unix_.get());
+  if (is_unix() && unix_.name) return reinterpret_cast<const sockaddr*>(unix_.name.get());
   return &any_;
 }
 
@@ -235,7 +260,9 @@ std::string SocketAddress::to_string() const {
 }
 
 bool operator==(const SocketAddress& a, const SocketAddress& b) noexcept {
-  return a.length_ == b.length_ && std::memcmp(a.raw(), b.raw(), a.length_) == 0;
+  const socklen_t length = a.raw_length();
+  return length == b.raw_length() && a.family() == b.family() &&
+         std::memcmp(a.raw(), b.raw(), length) == 0;
 }
 
 bool is_ip_literal(std::string_view host) { return SocketAddress::parse_ip(host, 0).has_value(); }

@@ -23,6 +23,17 @@ namespace brio::net {
 class BRIO_API SocketAddress {
 public:
   SocketAddress() noexcept;
+  SocketAddress(const SocketAddress& other) noexcept { copy(other); }
+  SocketAddress(SocketAddress&& other) noexcept { move(other); }
+  SocketAddress& operator=(const SocketAddress& other) noexcept {
+    if (this != &other) destroy(), copy(other);
+    return *this;
+  }
+  SocketAddress& operator=(SocketAddress&& other) noexcept {
+    if (this != &other) destroy(), move(other);
+    return *this;
+  }
+  ~SocketAddress() { destroy(); }
 
   /// An IPv4 or IPv6 literal ("127.0.0.1", "::1", "fe80::1%eth0", "fe80::1%2") and a port.
   /// No name is ever looked up. Throws ValueError when `host` is no literal.
@@ -69,7 +80,7 @@ public:
   /// For system calls; valid as long as this object.
   [[nodiscard]] const sockaddr* raw() const noexcept;
   /// How many bytes of raw() count.
-  [[nodiscard]] socklen_t raw_length() const noexcept { return length_; }
+  [[nodiscard]] socklen_t raw_length() const noexcept;
 
   /// "127.0.0.1:80", "[fe80::1%eth0]:80", "unix:/run/x", "unix:@name", "unix:" (unnamed), or
   /// "unspecified".
@@ -78,15 +89,28 @@ public:
   friend BRIO_API bool operator==(const SocketAddress& a, const SocketAddress& b) noexcept;
 
 private:
+  // Paths are long and seldom: they are shared, and a connection's two addresses stay small.
+  struct Unix {
+    sa_family_t family;
+    std::uint16_t length;
+    std::shared_ptr<const sockaddr_un> name;  // null when it is unnamed
+  };
+
+  [[nodiscard]] bool is_unix() const noexcept { return family() == AF_UNIX; }
   [[nodiscard]] std::string_view unix_bytes() const noexcept;
+  void set_unix(std::shared_ptr<const sockaddr_un> name, std::size_t length) noexcept;
+  void copy(const SocketAddress& other) noexcept;
+  void move(SocketAddress& other) noexcept;
+  void destroy() noexcept {
+    if (is_unix()) std::destroy_at(&unix_);
+  }
 
   union {
-    sockaddr any_;
+    sockaddr any_;  // the family is at the same place in all of them
     sockaddr_in v4_;
     sockaddr_in6 v6_;
+    Unix unix_;
   };
-  socklen_t length_;
-  std::shared_ptr<const sockaddr_un> unix_;
 };
 
 /// True when `host` is an IPv4 or IPv6 literal (a scope is allowed), so that it needs no look-up.

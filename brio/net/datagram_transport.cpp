@@ -27,8 +27,7 @@ std::shared_ptr<DatagramSocketTransport> DatagramSocketTransport::create(
 DatagramSocketTransport::DatagramSocketTransport(Private, EventLoop& loop, Socket socket,
                                                  std::shared_ptr<DatagramProtocol> protocol,
                                                  SocketAddress remote)
-    : loop_kept_(&loop),
-      io_(loop, std::move(socket), *this, Purpose::plain),
+    : io_(loop, std::move(socket), Purpose::plain),
       protocol_(std::move(protocol)),
       remote_(std::move(remote)),
       context_(brio::detail::ContextSlot::current().copy()) {
@@ -49,7 +48,7 @@ void DatagramSocketTransport::begin(Future<> waiter) {
     protocol->connection_made(self);
   });
   loop.call_soon([self] {
-    if (!self->closing_) self->io_.start_reading();
+    if (!self->closing_) self->io_.start_reading(*self);
   });
   if (waiter) {
     loop.call_soon([waiter = std::move(waiter)] {
@@ -139,7 +138,7 @@ void DatagramSocketTransport::send_or_queue(std::string_view data, const SocketA
       error_received(error, "sendto " + (connected_ ? remote_ : addr).to_string());
       return;
     }
-    io_.start_writing();
+    io_.start_writing(*this);
   }
   queue_.push_back({std::string(data), addr});
   size_ += data.size() + header_size;

@@ -65,7 +65,6 @@ private:
   void call_connection_lost(const std::exception_ptr& exc);
   void report(std::exception_ptr exc, const char* message);
 
-  brio::detail::Ref<brio::detail::LoopCore> loop_kept_;
   StreamIO io_;
   std::shared_ptr<DatagramProtocol> protocol_;
   SocketAddress remote_;

@@ -1,5 +1,6 @@
 #include <brio/net/loop_state.hpp>
 
+#include <brio/core/detail/descriptor_table.hpp>
 #include <brio/core/loop.hpp>
 
 #include <fcntl.h>
@@ -23,9 +24,7 @@ LoopState::~LoopState() {
 }
 
 void LoopState::keep(int fd, std::shared_ptr<BaseTransport> transport) {
-  const auto index = static_cast<std::size_t>(fd);
-  if (index >= by_descriptor_.size()) by_descriptor_.resize(index + 1);
-  by_descriptor_[index] = std::move(transport);
+  brio::detail::place_of(by_descriptor_, static_cast<std::size_t>(fd)) = std::move(transport);
 }
 
 std::shared_ptr<BaseTransport> LoopState::release(int fd) noexcept {

@@ -7,38 +7,44 @@
 namespace brio::net::detail {
 
 void ReadBuffer::append(std::string_view data) {
-  if (head_ != 0) {
-    if (empty()) {
-      clear();
-    } else if (head_ >= size()) {
-      // Moving what is left costs no more than what was taken before it: amortised O(1) a byte.
-      bytes_.erase(0, head_);
-      head_ = 0;
-    }
+  if (data.empty()) return;
+  if (!kept_) {
+    auto fresh = std::make_unique<Kept>();
+    fresh->bytes = data;
+    kept_ = std::move(fresh);
+    return;
   }
-  bytes_.append(data);
+  if (kept_->head >= size()) {
+    // Moving what is left costs no more than what was taken before it: amortised O(1) a byte.
+    kept_->bytes.erase(0, kept_->head);
+    kept_->head = 0;
+  }
+  kept_->bytes.append(data);
 }
 
 void ReadBuffer::prepend(std::string&& data) {
   data.append(view());
-  bytes_ = std::move(data);
-  head_ = 0;
+  if (data.empty()) return;
+  if (!kept_) kept_ = std::make_unique<Kept>();
+  kept_->bytes = std::move(data);
+  kept_->head = 0;
 }
 
 std::string ReadBuffer::take(std::size_t count) {
-  if (count >= size()) {
-    if (head_ != 0) bytes_.erase(0, head_);
-    head_ = 0;
-    return std::exchange(bytes_, std::string());
+  if (!kept_) return {};
+  if (count < size()) {
+    std::string taken(view().substr(0, count));
+    kept_->head += count;
+    return taken;
   }
-  std::string taken(view().substr(0, count));
-  head_ += count;
-  return taken;
+  const std::unique_ptr<Kept> kept = std::move(kept_);
+  if (kept->head != 0) kept->bytes.erase(0, kept->head);
+  return std::move(kept->bytes);
 }
 
 std::size_t ReadBuffer::take_into(char* out, std::size_t count) noexcept {
   count = std::min(count, size());
-  if (count != 0) std::memcpy(out, bytes_.data() + head_, count);
+  if (count != 0) std::memcpy(out, view().data(), count);
   consume(count);
   return count;
 }
@@ -47,7 +53,7 @@ void ReadBuffer::consume(std::size_t count) noexcept {
   if (count >= size()) {
     clear();
   } else {
-    head_ += count;
+    kept_->head += count;
   }
 }
 

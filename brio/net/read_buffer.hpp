@@ -2,8 +2,10 @@
 #pragma once
 
 #include <brio/core/config.hpp>
+#include <brio/core/detail/frame_pool.hpp>
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,16 +16,18 @@ namespace brio::net::detail {
 /// Bytes fed at the back and taken from the front.
 ///
 /// Taking all of them moves the string out, so that one chunk goes from the socket's buffer to the
-/// reader with a single copy; an empty buffer holds no memory.
+/// reader with a single copy; an empty buffer is one pointer.
 class BRIO_API ReadBuffer {
 public:
   ReadBuffer() noexcept = default;
 
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
-  [[nodiscard]] std::size_t size() const noexcept { return bytes_.size() - head_; }
+  [[nodiscard]] std::size_t size() const noexcept {
+    return kept_ ? kept_->bytes.size() - kept_->head : 0;
+  }
   /// What is buffered; valid until the next call of a non-const member.
   [[nodiscard]] std::string_view view() const noexcept {
-    return std::string_view(bytes_).substr(head_);
+    return kept_ ? std::string_view(kept_->bytes).substr(kept_->head) : std::string_view();
   }
 
   void append(std::string_view data);
@@ -37,11 +41,14 @@ public:
   std::size_t take_into(char* out, std::size_t count) noexcept;
   /// Removes the first `count` bytes (all, where fewer are there).
   void consume(std::size_t count) noexcept;
-  void clear() noexcept { std::string().swap(bytes_), head_ = 0; }
+  void clear() noexcept { kept_ = nullptr; }
 
 private:
-  std::string bytes_;
-  std::size_t head_ = 0;
+  struct Kept : brio::detail::Pooled {
+    std::string bytes;
+    std::size_t head = 0;  // how much of them was taken
+  };
+  std::unique_ptr<Kept> kept_;  // there while bytes are
 };
 
 /// The search of StreamReader.readuntil, resumable: bytes looked at once are not looked at again

@@ -45,8 +45,7 @@ std::shared_ptr<SocketTransport> SocketTransport::create(EventLoop& loop, Socket
 
 SocketTransport::SocketTransport(Private, EventLoop& loop, Socket socket,
                                  std::shared_ptr<Protocol> protocol, const SocketAddress& peer)
-    : loop_kept_(&loop),
-      io_(loop, std::move(socket), *this),
+    : io_(loop, std::move(socket)),
       context_(brio::detail::ContextSlot::current().copy()),
       peer_(peer) {
   set_protocol(std::move(protocol));
@@ -73,7 +72,7 @@ void SocketTransport::begin(Future<> waiter, std::shared_ptr<Server> server) {
     protocol->connection_made(self);
   });
   loop.call_soon([self] {
-    if (self->is_reading() && !self->eof_received_) self->io_.start_reading();
+    if (self->is_reading() && !self->eof_received_) self->io_.start_reading(*self);
   });
   if (waiter) {
     loop.call_soon([waiter = std::move(waiter)] {
@@ -91,16 +90,16 @@ void SocketTransport::abandon() noexcept {
   buffer_.clear();
   io_.close();
   protocol_ = nullptr;
-  buffered_ = nullptr;
+  buffered_ = false;
   server_ = nullptr;
-  empty_waiter_ = {};
+  if (seldom_) seldom_->empty_waiter = {};
 }
 
 // ---- protocol and facts
 
 void SocketTransport::set_protocol(std::shared_ptr<Protocol> protocol) {
   if (!protocol) throw TypeError("a transport needs a protocol");
-  buffered_ = protocol->as_buffered();
+  buffered_ = protocol->as_buffered() != nullptr;
   protocol_ = std::move(protocol);
 }
 
@@ -109,15 +108,15 @@ std::any SocketTransport::get_extra_info(std::string_view name) const {
   if (name == "peername" && peer_) return peer_;
   if (name == "sockname") {
     remember_sockname();
-    if (sockname_) return *sockname_;
+    if (seldom().sockname) return seldom().sockname;
   }
   return {};
 }
 
 void SocketTransport::remember_sockname() const {
-  if (sockname_ || !io_.socket()) return;
+  if (!io_.socket() || seldom().sockname) return;
   try {
-    sockname_ = std::make_unique<SocketAddress>(io_.socket().getsockname());
+    seldom().sockname = io_.socket().getsockname();
   } catch (const OSError&) {
     // A socket that has gone bad has no name.
   }
@@ -136,7 +135,7 @@ void SocketTransport::pause_reading() {
 void SocketTransport::resume_reading() {
   if (closing_ || !paused_) return;
   paused_ = false;
-  if (!eof_received_) io_.start_reading();
+  if (!eof_received_) io_.start_reading(*this);
 }
 
 void SocketTransport::io_readable() {
@@ -144,8 +143,8 @@ void SocketTransport::io_readable() {
   const brio::detail::ContextSwitch switched(context_);
   // Held here: the callback may put another protocol in charge.
   const std::shared_ptr<Protocol> protocol = protocol_;
-  if (buffered_ != nullptr) {
-    read_into_protocol(*buffered_);
+  if (buffered_) {
+    read_into_protocol(*protocol->as_buffered());
   } else {
     read_into_loan();
   }
@@ -222,7 +221,7 @@ void SocketTransport::received_eof() {
 
 bool SocketTransport::writable(const char* operation) {
   if (eof_) throw RuntimeError(std::string("Cannot call ") + operation + "() after write_eof()");
-  if (empty_waiter_) {
+  if (sending_file()) {
     throw RuntimeError(std::string("unable to ") + operation + "; sendfile is in progress");
   }
   if (conn_lost_ == 0) return true;
@@ -244,7 +243,7 @@ void SocketTransport::write_bytes(std::string_view data, std::string* owned) {
     }
     sent = result.count;
     if (sent == data.size()) return;
-    io_.start_writing();
+    io_.start_writing(*this);
   }
   if (owned != nullptr) {
     buffer_.append(std::move(*owned), sent);
@@ -281,7 +280,7 @@ void SocketTransport::writelines(std::span<const std::string_view> pieces) {
     }
   }
   if (buffer_.empty()) return;
-  io_.start_writing();
+  io_.start_writing(*this);
   buffer_grew();
 }
 
@@ -289,7 +288,7 @@ void SocketTransport::io_writable() {
   if (conn_lost_ != 0) return;
   if (buffer_.empty()) {
     io_.stop_writing();
-    if (empty_waiter_ && !empty_waiter_.done()) empty_waiter_.set_result();
+    wake_empty_waiter();
     return;
   }
   const brio::detail::ContextSwitch switched(context_);
@@ -308,7 +307,7 @@ void SocketTransport::io_writable() {
   // The protocol, told to resume, may have written more or ended everything.
   if (!buffer_.empty() || conn_lost_ != 0) return;
   io_.stop_writing();
-  if (empty_waiter_ && !empty_waiter_.done()) empty_waiter_.set_result();
+  wake_empty_waiter();
   if (closing_) {
     const auto self = shared_from_this();
     ++conn_lost_;
@@ -346,25 +345,36 @@ void SocketTransport::buffer_shrank() {
   }
 }
 
+SocketTransport::Seldom& SocketTransport::seldom() const {
+  if (!seldom_) seldom_ = std::make_unique<Seldom>();
+  return *seldom_;
+}
+
+void SocketTransport::wake_empty_waiter() {
+  if (sending_file() && !seldom_->empty_waiter.done()) seldom_->empty_waiter.set_result();
+}
+
 Future<> SocketTransport::make_empty_waiter() {
-  if (empty_waiter_) throw RuntimeError("a sendfile is in progress already");
-  empty_waiter_ = get_loop().create_future<>();
-  if (buffer_.empty()) empty_waiter_.set_result();
-  return empty_waiter_;
+  if (sending_file()) throw RuntimeError("a sendfile is in progress already");
+  Future<>& waiter = seldom().empty_waiter;
+  waiter = get_loop().create_future<>();
+  if (buffer_.empty()) waiter.set_result();
+  return waiter;
 }
 
 Future<> SocketTransport::wait_writable() {
-  empty_waiter_ = get_loop().create_future<>();
+  Future<>& waiter = seldom().empty_waiter;
+  waiter = get_loop().create_future<>();
   if (closing_) {
-    empty_waiter_.set_exception(lost_during_sendfile());
+    waiter.set_exception(lost_during_sendfile());
   } else {
-    io_.start_writing();
+    io_.start_writing(*this);
   }
-  return empty_waiter_;
+  return waiter;
 }
 
 void SocketTransport::reset_empty_waiter() {
-  empty_waiter_ = {};
+  if (seldom_) seldom_->empty_waiter = {};
   if (buffer_.empty()) io_.stop_writing();
 }
 
@@ -395,8 +405,8 @@ void SocketTransport::force_close(std::exception_ptr exc) {
 
 void SocketTransport::schedule_connection_lost(std::exception_ptr exc) {
   ++conn_lost_;
-  if (empty_waiter_ && !empty_waiter_.done()) {
-    empty_waiter_.set_exception(exc ? exc : lost_during_sendfile());
+  if (sending_file() && !seldom_->empty_waiter.done()) {
+    seldom_->empty_waiter.set_exception(exc ? exc : lost_during_sendfile());
   }
   const auto self = shared_from_this();
   get_loop().call_soon([self, exc = std::move(exc)] { self->call_connection_lost(exc); });
@@ -410,7 +420,7 @@ void SocketTransport::call_connection_lost(const std::exception_ptr& exc) {
       const auto kept = LoopState::of(self.get_loop()).release(self.fileno());
       self.remember_sockname();  // it can be asked for as long as somebody holds the transport
       self.io_.close();
-      self.buffered_ = nullptr;
+      self.buffered_ = false;
       if (const auto server = std::exchange(self.server_, nullptr)) server->detach();
     }
   } const finish{*this};

@@ -100,22 +100,29 @@ private:
   void remember_sockname() const;
   [[nodiscard]] std::string peer_text() const;
 
-  brio::detail::Ref<brio::detail::LoopCore> loop_kept_;
+  // What few connections need at any one time: an idle one pays for a pointer.
+  struct Seldom {
+    SocketAddress sockname;  // when first asked for, and at the end
+    Future<> empty_waiter;   // a sendfile waits for the buffer to drain
+  };
+  [[nodiscard]] Seldom& seldom() const;
+  [[nodiscard]] bool sending_file() const noexcept { return seldom_ && seldom_->empty_waiter; }
+  void wake_empty_waiter();
+
   StreamIO io_;
   std::shared_ptr<Protocol> protocol_;
-  BufferedProtocol* buffered_ = nullptr;
   std::shared_ptr<Server> server_;
-  WriteBuffer buffer_;
-  WriteFlow flow_;
   brio::detail::ContextSlot context_;
+  WriteBuffer buffer_;
   SocketAddress peer_;
-  mutable std::unique_ptr<SocketAddress> sockname_;  // when first asked for, and at the end
-  Future<> empty_waiter_;
+  mutable std::unique_ptr<Seldom> seldom_;
+  [[no_unique_address]] WriteFlow flow_;  // its last bytes hold what follows
+  bool closing_ : 1 = false;              // close() was called, or more
+  bool paused_ : 1 = false;               // reading, by pause_reading()
+  bool eof_ : 1 = false;                  // write_eof() was called
+  bool eof_received_ : 1 = false;
+  bool buffered_ : 1 = false;    // protocol_ is a BufferedProtocol
   std::uint32_t conn_lost_ = 0;  // connection_lost is queued or called; then counts late writes
-  bool closing_ = false;         // close() was called, or more
-  bool paused_ = false;          // reading, by pause_reading()
-  bool eof_ = false;             // write_eof() was called
-  bool eof_received_ = false;
 };
 
 /// Is it an OSError? Such end a connection without a report, as in asyncio.

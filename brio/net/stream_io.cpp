@@ -11,39 +11,39 @@ bool StreamIO::Result::again() const noexcept { return would_block(error); }
 
 void StreamIO::adopt() {
   if (adopted_) return;
-  loop_->engine().adopt(socket_.fileno(), purpose_);
+  loop().engine().adopt(socket_.fileno(), purpose_);
   adopted_ = true;
 }
 
-void StreamIO::start_reading() {
+void StreamIO::start_reading(Owner& owner) {
   if (reading_) return;
   adopt();
   // The owner outlives the registration: it stops before it goes.
-  loop_->add_reader(socket_.fileno(), [owner = owner_] { owner->io_readable(); });
+  loop().add_reader(socket_.fileno(), [&owner] { owner.io_readable(); });
   reading_ = true;
 }
 
 void StreamIO::stop_reading() {
   if (!reading_) return;
   reading_ = false;
-  loop_->remove_reader(socket_.fileno());
+  loop().remove_reader(socket_.fileno());
 }
 
-void StreamIO::start_writing() {
+void StreamIO::start_writing(Owner& owner) {
   if (writing_) return;
   adopt();
-  loop_->add_writer(socket_.fileno(), [owner = owner_] { owner->io_writable(); });
+  loop().add_writer(socket_.fileno(), [&owner] { owner.io_writable(); });
   writing_ = true;
 }
 
 void StreamIO::stop_writing() {
   if (!writing_) return;
   writing_ = false;
-  loop_->remove_writer(socket_.fileno());
+  loop().remove_writer(socket_.fileno());
 }
 
 StreamIO::Result StreamIO::receive(std::span<char> buffer) noexcept {
-  return {loop_->engine().receive(socket_.fileno(), buffer)};
+  return {loop().engine().receive(socket_.fileno(), buffer)};
 }
 
 StreamIO::Result StreamIO::send(const char* data, std::size_t size) noexcept {
@@ -52,7 +52,7 @@ StreamIO::Result StreamIO::send(const char* data, std::size_t size) noexcept {
 }
 
 StreamIO::Result StreamIO::send(const iovec* parts, std::size_t count) noexcept {
-  return {loop_->engine().send(socket_.fileno(), parts, count)};
+  return {loop().engine().send(socket_.fileno(), parts, count)};
 }
 
 int StreamIO::shutdown_writing() noexcept {
@@ -66,7 +66,7 @@ void StreamIO::close() noexcept {
   } catch (...) {
     // The engine no longer knows the descriptor; closing it ends every watch all the same.
   }
-  if (adopted_) loop_->engine().forget(socket_.fileno());
+  if (adopted_) loop().engine().forget(socket_.fileno());
   adopted_ = false;
   socket_.close();
 }

@@ -38,16 +38,16 @@ public:
   };
 
   /// `purpose`: plain for sockets whose owner receives by himself, as datagrams need.
-  StreamIO(EventLoop& loop, Socket socket, Owner& owner, Purpose purpose = Purpose::stream) noexcept
-      : loop_(&loop), owner_(&owner), socket_(std::move(socket)), purpose_(purpose) {}
+  StreamIO(EventLoop& loop, Socket socket, Purpose purpose = Purpose::stream) noexcept
+      : loop_(&loop), socket_(std::move(socket)), purpose_(purpose) {}
   StreamIO(const StreamIO&) = delete;
   StreamIO& operator=(const StreamIO&) = delete;
   /// Does not unwatch: stop first, while the loop lives.
   ~StreamIO() = default;
 
-  void start_reading();
+  void start_reading(Owner& owner);
   void stop_reading();
-  void start_writing();
+  void start_writing(Owner& owner);
   void stop_writing();
 
   /// At most buffer.size() bytes, in `buffer` or lent by the engine until it polls again; a count
@@ -62,13 +62,12 @@ public:
 
   [[nodiscard]] Socket& socket() noexcept { return socket_; }
   [[nodiscard]] const Socket& socket() const noexcept { return socket_; }
-  [[nodiscard]] EventLoop& loop() const noexcept { return *loop_; }
+  [[nodiscard]] EventLoop& loop() const noexcept { return loop_->loop(); }
 
 private:
   void adopt();
 
-  EventLoop* loop_;
-  Owner* owner_;
+  brio::detail::Ref<brio::detail::LoopCore> loop_;  // a closed one can still be asked
   Socket socket_;
   Purpose purpose_;
   bool adopted_ = false;  // the engine knows the purpose

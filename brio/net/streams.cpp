@@ -14,117 +14,127 @@ net::detail::ClientHandler::~ClientHandler() = default;
 
 StreamReaderProtocol::StreamReaderProtocol(const StreamReader& reader,
                                            std::shared_ptr<net::detail::ClientHandler> on_connected)
-    : reader_(reader.state()),
-      on_connected_(std::move(on_connected)),
-      server_side_(on_connected_ != nullptr) {}
+    : flow_(reader.state()),
+      server_side_(on_connected != nullptr),
+      on_connected_(std::move(on_connected)) {}
 StreamReaderProtocol::~StreamReaderProtocol() = default;
 
-namespace {
+// ---- a client's task
 
-// What a client's task has come to.
-void client_task_done(const AnyFuture& task, const std::shared_ptr<Transport>& transport) {
-  if (task.cancelled()) {
-    transport->close();
-    return;
-  }
-  const std::exception_ptr error = task.exception();
-  if (!error) return;
-  ExceptionContext context;
-  context.message = "Unhandled exception in client_connected_cb";
-  context.exception = error;
-  context.future = task;
-  context.source = "transport: closed because of this";
-  transport->get_loop().call_exception_handler(context);
-  transport->close();
+void net::detail::ClientTaskEnd::watch(const AnyTask& task,
+                                       std::shared_ptr<StreamReaderProtocol> protocol) {
+  protocol_ = std::move(protocol);
+  task.state()->add(*this);
 }
 
-}  // namespace
+void net::detail::ClientTaskEnd::on_done(brio::detail::FutureBase& task) {
+  task_ = brio::detail::Ref<brio::detail::FutureBase>(&task);
+  task.core().ready(*this);
+}
+
+void net::detail::ClientTaskEnd::run() {
+  // This is a part of the protocol, and may hold the last of it.
+  const auto protocol = std::move(protocol_);
+  const AnyFuture task(std::move(task_));
+  protocol->client_task_ended(task);
+}
+
+void net::detail::ClientTaskEnd::drop() noexcept {
+  const auto protocol = std::move(protocol_);
+  task_ = {};
+}
+
+void StreamReaderProtocol::client_task_ended(const AnyFuture& task) {
+  on_connected_ = nullptr;
+  // Null when the last writer has gone, and then it was closed.
+  const auto transport = flow_.transport();
+  const std::exception_ptr error = task.cancelled() ? nullptr : task.exception();
+  if (error) {
+    ExceptionContext context;
+    context.message = "Unhandled exception in client_connected_cb";
+    context.exception = error;
+    context.future = task;
+    context.source = "transport: closed because of this";
+    task.get_loop().call_exception_handler(context);
+  }
+  if (transport && (error || task.cancelled())) transport->close();
+}
 
 void StreamReaderProtocol::connection_made(std::shared_ptr<Transport> transport) {
-  reader_->transport_ = transport;
+  reader()->transport_ = transport;
   over_ssl_ = transport->get_extra_info("sslcontext").has_value();
-  const auto handler = std::exchange(on_connected_, nullptr);
-  if (!handler) return;
-  const StreamReader reader(reader_);
-  const AnyTask task = handler->start(reader, StreamWriter(transport, shared_from_this(), reader));
-  if (!task) return;
-  task.add_done_callback([transport](const AnyFuture& done) { client_task_done(done, transport); });
+  if (!on_connected_ || client_called_) return;
+  client_called_ = true;
+  const StreamReader stream(reader());
+  const AnyTask task =
+      on_connected_->start(stream, StreamWriter(transport, shared_from_this(), stream));
+  if (task) {
+    client_task_end_.watch(task, shared_from_this());
+  } else {
+    on_connected_ = nullptr;
+  }
 }
 
 void StreamReaderProtocol::data_received(std::string_view data) {
   // Nobody has a handle any more: nobody will read it.
-  if (reader_->wanted()) reader_->feed_data(data);
+  if (reader()->wanted() || flow_.has_writers()) reader()->feed_data(data);
 }
 
 bool StreamReaderProtocol::eof_received() {
-  reader_->feed_eof();
+  reader()->feed_eof();
   // Over TLS the connection ends here, whatever is answered.
   return !over_ssl_;
 }
 
 void StreamReaderProtocol::connection_lost(std::exception_ptr exc) {
   if (exc) {
-    reader_->set_exception(exc);
+    reader()->set_exception(exc);
   } else {
-    reader_->feed_eof();
+    reader()->feed_eof();
   }
   flow_.connection_lost(exc);
   // The reader may live on in a handle; the transport need not.
-  reader_->transport_ = nullptr;
-  reader_->paused_ = false;
+  reader()->transport_ = nullptr;
+  reader()->paused_ = false;
 }
 
 void StreamReaderProtocol::replace_transport(const std::shared_ptr<Transport>& transport) {
-  reader_->transport_ = transport;
+  reader()->transport_ = transport;
   over_ssl_ = transport->get_extra_info("sslcontext").has_value();
 }
 
 // ---- StreamWriter
 
-StreamWriter::State::State(std::shared_ptr<Transport> t, std::shared_ptr<StreamFlowControl> f,
-                           std::optional<StreamReader> r)
-    : transport(std::move(t)), flow(std::move(f)), reader(std::move(r)) {}
-
-StreamWriter::State::~State() {
-  if (!transport || transport->is_closing()) return;
-  try {
-    EventLoop& loop = transport->get_loop();
-    if (loop.get_debug()) log(LogLevel::warning, "brio.net", "unclosed StreamWriter");
-    if (!loop.is_closed()) transport->close();
-  } catch (...) {
-    // A closed loop has no use for a close.
-  }
-}
-
 StreamWriter::StreamWriter(std::shared_ptr<Transport> transport,
                            std::shared_ptr<StreamFlowControl> flow,
                            std::optional<StreamReader> reader)
-    : state_(std::make_shared<State>(std::move(transport), std::move(flow), std::move(reader))) {}
+    : flow_(std::move(flow)) {
+  flow_->transport_ = std::move(transport);
+  if (reader && !flow_->reader_) flow_->reader_ = reader->state();
+  count();
+}
 
 StreamWriter::StreamWriter(std::shared_ptr<Transport> transport,
                            const std::shared_ptr<StreamReaderProtocol>& protocol,
                            std::optional<StreamReader> reader)
     : StreamWriter(std::move(transport), StreamReaderProtocol::flow_of(protocol),
-                   std::move(reader)) {
-  state_->protocol = protocol;
-}
+                   std::move(reader)) {}
 
-Coro<void> StreamWriter::drain_of(std::shared_ptr<State> state) {
-  if (state->reader) {
-    if (const std::exception_ptr error = state->reader->exception()) {
-      std::rethrow_exception(error);
-    }
+Coro<void> StreamWriter::drain_of(StreamWriter self) {
+  if (const net::detail::ReaderRef& reader = self.flow_->reader_) {
+    if (reader->exception_) std::rethrow_exception(reader->exception_);
   }
-  if (state->transport->is_closing()) co_await yield_now();
-  co_await StreamFlowControl::drain(state->flow);
+  if (self.is_closing()) co_await yield_now();
+  co_await StreamFlowControl::drain(self.flow_);
 }
 
-Coro<void> StreamWriter::start_tls_of(std::shared_ptr<State> state,
+Coro<void> StreamWriter::start_tls_of(StreamWriter self,
                                       std::shared_ptr<const net::TLSContext> sslcontext,
                                       WriterStartTLSOptions options) {
-  const auto protocol = state->protocol.lock();
+  co_await drain_of(self);
+  const auto protocol =
+      std::dynamic_pointer_cast<StreamReaderProtocol>(self.transport()->get_protocol());
   if (!protocol) throw TypeError("start_tls needs a StreamWriter over a StreamReaderProtocol");
-  co_await drain_of(state);
   StartTLSOptions start;
   start.server_side = protocol->server_side();
   start.server_hostname = std::move(options.server_hostname);
@@ -134,11 +144,11 @@ Coro<void> StreamWriter::start_tls_of(std::shared_ptr<State> state,
   // A client may have begun TLS in the same packet as its last line of plain text. A server cannot:
   // what is there then was put in by somebody else and must not be read as if TLS had protected it;
   // taken for TLS, it ends the handshake.
-  if (state->reader) start.received = state->reader->state()->take_buffer();
+  if (self.flow_->reader_) start.received = self.flow_->reader_->take_buffer();
   auto transport =
-      co_await brio::start_tls(state->transport, protocol, std::move(sslcontext), std::move(start));
-  state->transport = std::move(transport);
-  protocol->replace_transport(state->transport);
+      co_await brio::start_tls(self.transport(), protocol, std::move(sslcontext), std::move(start));
+  self.flow_->transport_ = std::move(transport);
+  protocol->replace_transport(self.transport());
 }
 
 // ---- opening and serving

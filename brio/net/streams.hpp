@@ -20,6 +20,8 @@
 
 namespace brio {
 
+class StreamReaderProtocol;
+
 namespace net::detail {
 
 /// What start_server calls for each client, with the type forgotten.
@@ -29,25 +31,20 @@ public:
   ClientHandler(const ClientHandler&) = delete;
   ClientHandler& operator=(const ClientHandler&) = delete;
   virtual ~ClientHandler();
-  /// Calls it; the task that it became, empty when it was a plain function.
+  /// Calls it; the task that it became, empty when it was a plain function. Hold this until that
+  /// task has ended.
   virtual AnyTask start(StreamReader reader, StreamWriter writer) = 0;
 };
 
 template <class F>
-class ClientHandlerOf final : public ClientHandler,
-                              public std::enable_shared_from_this<ClientHandlerOf<F>> {
+class ClientHandlerOf final : public ClientHandler {
 public:
   explicit ClientHandlerOf(F function) : function_(std::move(function)) {}
 
   AnyTask start(StreamReader reader, StreamWriter writer) override {
     using Result = std::invoke_result_t<F&, StreamReader, StreamWriter>;
     if constexpr (iscoroutine_v<Result>) {
-      // The task holds us, and so the closure to which its coroutine may refer.
-      const auto call = [self = this->shared_from_this()](StreamReader r,
-                                                          StreamWriter w) -> Result {
-        return self->function_(std::move(r), std::move(w));
-      };
-      const auto task = create_task(call, std::move(reader), std::move(writer));
+      const auto task = create_task(function_(std::move(reader), std::move(writer)));
       return AnyTask(brio::detail::Ref<brio::detail::FutureBase>(task.state()));
     } else {
       function_(std::move(reader), std::move(writer));
@@ -57,6 +54,26 @@ public:
 
 private:
   F function_;
+};
+
+/// Hears that a client's task has ended. A part of the client's protocol, which it keeps alive
+/// until then: as a callback of its own it would cost each connection a piece of memory more.
+class BRIO_API ClientTaskEnd final : public brio::detail::DoneCallback {
+public:
+  ClientTaskEnd() noexcept = default;
+  ClientTaskEnd(const ClientTaskEnd&) = delete;
+  ClientTaskEnd& operator=(const ClientTaskEnd&) = delete;
+  ~ClientTaskEnd() = default;
+
+  /// Calls protocol->client_task_ended() when `task` has.
+  void watch(const AnyTask& task, std::shared_ptr<StreamReaderProtocol> protocol);
+  void on_done(brio::detail::FutureBase& task) override;
+  void run() override;
+  void drop() noexcept override;
+
+private:
+  std::shared_ptr<StreamReaderProtocol> protocol_;    // while it waits
+  brio::detail::Ref<brio::detail::FutureBase> task_;  // from its end to run()
 };
 
 template <class F>
@@ -87,15 +104,22 @@ public:
   }
   /// Was this made by a server?
   [[nodiscard]] bool server_side() const noexcept { return server_side_; }
+  /// For net::detail::ClientTaskEnd: an error is reported; it and a cancellation end the
+  /// connection.
+  void client_task_ended(const AnyFuture& task);
   /// start_tls has put another transport in place.
   void replace_transport(const std::shared_ptr<Transport>& transport);
 
 private:
-  net::detail::ReaderRef reader_;
+  [[nodiscard]] const net::detail::ReaderRef& reader() const noexcept { return flow_.reader(); }
+
+  [[no_unique_address]] StreamFlowControl flow_;  // its last bytes hold the flags
+  bool server_side_ : 1;
+  bool over_ssl_ : 1 = false;
+  bool client_called_ : 1 = false;
+  // Held until the task that it became has ended: the closure to which its coroutine may refer.
   std::shared_ptr<net::detail::ClientHandler> on_connected_;
-  StreamFlowControl flow_;
-  bool server_side_;
-  bool over_ssl_ = false;
+  net::detail::ClientTaskEnd client_task_end_;
 };
 
 /// A connection as streams. `options` are create_connection's; it throws and is cancelled as that.

@@ -4,14 +4,9 @@
 
 namespace brio::net::detail {
 
-namespace {
-constexpr std::size_t default_high_water = 64 * 1024;
-}  // namespace
-
-WriteFlow::WriteFlow() : limits_(make_write_buffer_limits({}, default_high_water)) {}
-
 void WriteFlow::set_limits(const WriteBufferLimitsOptions& options) {
-  limits_ = make_write_buffer_limits(options, default_high_water);
+  limits_ =
+      std::make_unique<WriteBufferLimits>(make_write_buffer_limits(options, default_limits.high));
 }
 
 std::exception_ptr WriteFlow::pause(std::shared_ptr<BaseProtocol> protocol) {

@@ -82,6 +82,30 @@ TEST_CASE("address: Unix paths and abstract names") {
   CHECK_THROWS_AS((void)SocketAddress::abstract(std::string(108, 'x')), brio::ValueError);
 }
 
+TEST_CASE("address: copies and moves, also from one family to another") {
+  const auto path = SocketAddress::unix_path("/tmp/x.sock");
+  const auto ip = SocketAddress::ip("::1", 80);
+  SocketAddress one = path;
+  SocketAddress two = one;
+  CHECK(one == path);
+  CHECK(two == path);
+  two = ip;
+  CHECK(two == ip);
+  CHECK(one == path);
+  two = one;
+  const SocketAddress& itself = two;
+  two = itself;
+  CHECK(two == path);
+  SocketAddress three = std::move(two);
+  CHECK(three == path);
+  CHECK(two != path);  // what is left of it can be asked all the same
+  two = std::move(three);
+  CHECK(two == path);
+  two = SocketAddress();
+  CHECK_FALSE(two);
+  CHECK(two != ip);
+}
+
 TEST_CASE("address: parse reads what to_string wrote") {
   for (const char* text :
        {"127.0.0.1:80", "[::1]:443", "[fe80::1%lo]:1", "unix:/run/x", "unix:@name", "0.0.0.0:0"}) {
@@ -108,6 +132,11 @@ TEST_CASE("address: a kernel address of any length is taken without overrun") {
       SocketAddress::from_raw(reinterpret_cast<const sockaddr*>(&full), sizeof(sa_family_t));
   CHECK(unnamed.family() == AF_UNIX);
   CHECK(unnamed.path().empty());
+  CHECK(unnamed.to_string() == "unix:");
+  CHECK(unnamed.raw_length() == sizeof(sa_family_t));
+  CHECK(unnamed == SocketAddress(unnamed));
+  CHECK(unnamed != address);
+  CHECK(unnamed != SocketAddress());
 }
 
 TEST_CASE("address: usable as a map's key") {

@@ -7,6 +7,7 @@ using namespace brio;
 using brio::tests::caught;
 using brio::tests::ticks;
 using brio::tests::Trace;
+using brio::tests::until;
 
 namespace {
 std::uint16_t port_of(const std::shared_ptr<Server>& server) {
@@ -260,6 +261,59 @@ TEST_CASE("streams: a writer that is dropped unclosed closes its connection") {
     co_await server->wait_closed();
   });
   CHECK(ev.str() == "b''\n");
+}
+
+TEST_CASE("streams: a connection is closed with the last of its writers") {
+  std::string got;
+  run([&]() -> Coro<> {
+    auto [ours, peer] = net::Socket::pair();
+    auto [reader, writer] = co_await open_connection(std::move(ours));
+    std::optional<StreamWriter> first = writer;
+    std::optional<StreamWriter> second = std::move(writer);
+    first.reset();
+    co_await ticks(3);
+    CHECK(!second->is_closing());
+    second->write("still here");
+    second.reset();
+    co_await until([&socket = peer, &got] {
+      got += tests::all_of(socket);
+      return got.ends_with("<end>");
+    });
+  });
+  CHECK(got == "still here<end>");
+}
+
+TEST_CASE("streams: a handler's closure lives until its tasks have ended") {
+  run([]() -> Coro<> {
+    auto held = std::make_shared<int>();
+    const std::weak_ptr<int> watch = held;
+    const Future<> go_on = create_future();
+    const Future<> closed = create_future();
+    auto server = co_await start_server(
+        [held = std::move(held), go_on, closed](StreamReader, StreamWriter w) -> Coro<> {
+          {
+            const StreamWriter gone = std::move(w);
+            gone.close();
+            co_await gone.wait_closed();
+          }
+          closed.set_result();
+          co_await go_on;
+          ++*held;
+        },
+        "127.0.0.1", 0);
+    auto [reader, writer] = co_await open_connection("127.0.0.1", port_of(server));
+    co_await closed;
+    server->close();
+    co_await server->wait_closed();
+    server.reset();
+    co_await ticks(3);
+    CHECK(!watch.expired());
+    go_on.set_result();
+    co_await ticks(3);
+    CHECK(watch.expired());
+    writer.close();
+    co_await writer.wait_closed();
+  });
 }
 
 TEST_CASE("streams: drain waits for a slow reader, several tasks at once") {

@@ -37,17 +37,17 @@ struct UringDescriptor {
   std::int32_t first_buffer = no_buffer;
   std::int32_t last_buffer = no_buffer;
   std::uint32_t first_at = 0;  // how much of the first was taken already
-  std::int32_t error = 0;      // what ended the flow, for the next receive() or accept()
+  std::int16_t error = 0;      // an errno: what ended the flow, for the next receive() or accept()
+  std::uint8_t small_reads = 0;  // in a row, while in bulk
+  Purpose purpose = Purpose::plain;
   std::unique_ptr<KeptAside> aside;
   // A stream that brought more than this in one poll is in bulk: the kernel would fill buffer after
   // buffer before anybody could say stop. It is polled and read directly, as much as the reader has
   // room for, until so many reads in a row have brought little.
   static constexpr std::size_t bulk_bytes = 64 * 1024;
   static constexpr std::uint8_t calm_after = 16;
-  std::uint32_t burst = 0;       // bytes of the present poll
-  std::uint8_t small_reads = 0;  // in a row, while in bulk
+  std::uint32_t burst = 0;  // bytes of the present poll
 
-  Purpose purpose = Purpose::plain;
   Interest wanted = Interest::none;
   Interest polled = Interest::none;  // what the poll under way asks for; none: there is none
   Interest ready = Interest::none;   // collected during a poll of the engine
