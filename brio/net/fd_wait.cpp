@@ -1,5 +1,6 @@
 #include <brio/net/fd_wait.hpp>
 
+#include <brio/core/detail/descriptor_table.hpp>
 #include <brio/core/exceptions.hpp>
 
 #include <cerrno>
@@ -52,8 +53,7 @@ void FdWaits::add(FdReady& waiter) {
     handle = direction == Interest::read ? loop.add_reader(fd, ready) : loop.add_writer(fd, ready);
   }
   // The number is an open descriptor's: the loop watches it.
-  const auto index = static_cast<std::size_t>(fd);
-  if (index >= by_descriptor_.size()) by_descriptor_.resize(index + 1);
+  brio::detail::place_of(by_descriptor_, static_cast<std::size_t>(fd));
   Waits& waits = *find(fd, direction);
   waits.handle = std::move(handle);
   FdReady** last = &waits.first;
