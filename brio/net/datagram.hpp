@@ -6,6 +6,7 @@
 #include <brio/net/socket.hpp>
 #include <brio/net/transport.hpp>
 
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <string>
@@ -86,9 +87,10 @@ Coro<net::detail::Endpoint<Factory>> create_datagram_endpoint(Factory factory,
   co_return net::detail::with_datagram_type<net::detail::made_datagram_protocol<Factory>>(
       std::move(made));
 }
-/// The same over a socket of one's own, which now belongs to the transport.
-template <class Factory>
-Coro<net::detail::Endpoint<Factory>> create_datagram_endpoint(Factory factory, net::Socket sock) {
+/// The same over a socket of one's own, which now belongs to the transport. (A template, so that
+/// `{}` means the options.)
+template <class Factory, std::same_as<net::Socket> S>
+Coro<net::detail::Endpoint<Factory>> create_datagram_endpoint(Factory factory, S sock) {
   auto made = co_await net::detail::make_endpoint(std::move(factory), std::move(sock));
   co_return net::detail::with_datagram_type<net::detail::made_datagram_protocol<Factory>>(
       std::move(made));

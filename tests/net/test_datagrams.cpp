@@ -213,3 +213,13 @@ TEST_CASE("datagrams: what datagram_received throws is reported, and the endpoin
   });
   CHECK(ev.str() == "p b'bad'\nBoom(datagram)\np b'good'\np lost none\n");
 }
+
+TEST_CASE("datagrams: an endpoint without any address says what is missing") {
+  Trace ev;
+  run([&]() -> Coro<> {
+    const auto refused = co_await as_outcome(create_datagram_endpoint(recorder(ev, "p"), {}));
+    REQUIRE(refused.error_as<ValueError>());
+    ev(refused.error_as<ValueError>()->what());
+  });
+  CHECK(ev.str() == "unexpected address family\n");
+}
