@@ -183,6 +183,27 @@ TEST_CASE("a malformed field is refused") {
   CHECK(refusal(with_fields("A: \xc3\xa4\r\n")) == 0);
 }
 
+TEST_CASE("each character, at each place of a value: taken or refused") {
+  for (const std::size_t length : {1U, 7U, 8U, 9U, 16U, 23U}) {
+    for (std::size_t place = 0; place < length; ++place) {
+      for (int c = 0; c < 256; ++c) {
+        std::string value(length, '\x80');
+        value[place] = static_cast<char>(c);
+        const std::string text = "GET / HTTP/1.1\r\nHost: a\r\nA: " + value + "\r\n\r\n";
+        const bool good = c == '\t' || (c >= 0x20 && c != 0x7f);
+        bool taken = false;
+        try {
+          const Read got = read(text, text.size(), RequestParser::server_limits());
+          taken = got.complete && got.head.headers.get("A") == trimmed(value);
+        } catch (const HttpProcessingError& error) {
+          CHECK(error.code() == 400);
+        }
+        if (taken != good) FAIL_CHECK("length " << length << " place " << place << " byte " << c);
+      }
+    }
+  }
+}
+
 TEST_CASE("Host: exactly one, and a host") {
   CHECK(refusal("GET / HTTP/1.1\r\n\r\n") == 400);
   CHECK(refusal("GET / HTTP/1.0\r\n\r\n") == 0);

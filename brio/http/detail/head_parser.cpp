@@ -2,6 +2,9 @@
 #include <brio/http/request_parser.hpp>
 
 #include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
 #include <string>
 
 namespace brio::http::detail {
@@ -36,6 +39,29 @@ bool is(char c, unsigned char what) noexcept {
 std::size_t run_end(std::string_view data, std::size_t at, unsigned char what) noexcept {
   while (at < data.size() && is(data[at], what)) ++at;
   return at;
+}
+
+// run_end for in_value, which is where most of a head's bytes are: eight at a time. What ends the
+// run is a control character, and a borrow of the subtractions marks only bytes above the first of
+// them.
+std::size_t value_end(std::string_view data, std::size_t at) noexcept {
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  while (std::endian::native == std::endian::little && at + 8 <= data.size()) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, data.data() + at, 8);
+    const std::uint64_t below_space = (word - ones * 0x20) & ~word;
+    const std::uint64_t rest_of_delete = word ^ (ones * 0x7f);
+    const std::uint64_t is_delete = (rest_of_delete - ones) & ~rest_of_delete;
+    const std::uint64_t found = (below_space | is_delete) & (ones * 0x80);
+    if (found == 0) {
+      at += 8;
+      continue;
+    }
+    at += static_cast<std::size_t>(std::countr_zero(found)) / 8;
+    if (data[at] != '\t') return at;
+    ++at;
+  }
+  return run_end(data, at, in_value);
 }
 
 bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
@@ -129,16 +155,16 @@ HeadParser::Line HeadParser::field_line(std::string_view& name, std::string_view
 
   std::size_t value_at = name_end + 1;
   while (value_at < data_.size() && is_blank(data_[value_at])) ++value_at;
-  const std::size_t line_end = run_end(data_, value_at, in_value);
+  const std::size_t line_end = value_end(data_, value_at);
   if (line_end == data_.size()) return partial();
   if (data_[line_end] != '\r') refuse_character(data_[line_end], "a header field's value");
   if (line_end + 1 == data_.size()) return partial();
   if (data_[line_end + 1] != '\n') refuse(400, "bare CR in a header field's value");
-  std::size_t value_end = line_end;
-  while (value_end > value_at && is_blank(data_[value_end - 1])) --value_end;
+  std::size_t end = line_end;
+  while (end > value_at && is_blank(data_[end - 1])) --end;
 
   name = data_.substr(began, name_end - began);
-  value = data_.substr(value_at, value_end - value_at);
+  value = data_.substr(value_at, end - value_at);
   if (line_end - began > limits_.max_field_size) refuse(431, "header field over the limit");
   at_ = line_end + 2;
   return Line::field;

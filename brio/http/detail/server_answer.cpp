@@ -9,6 +9,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <utility>
 
 namespace brio::http::detail {
@@ -17,11 +18,46 @@ namespace {
 // From this size on a body is not copied behind its head but sent from where it lies.
 constexpr std::size_t large_body = 16 * 1024;
 
-void append_number(std::string& out, std::uint64_t number) {
-  std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  out.append(digits.data(), end);
-}
+// Gathers the small pieces of a head and appends them together: each append to a string costs more
+// than the copying.
+class HeadWriter {
+public:
+  explicit HeadWriter(std::string& out) noexcept : out_(out) {}
+  HeadWriter(const HeadWriter&) = delete;
+  HeadWriter& operator=(const HeadWriter&) = delete;
+  ~HeadWriter() = default;
+
+  HeadWriter& operator<<(std::string_view text) {
+    if (text.size() > room_.size() - size_) [[unlikely]] {
+      finish();
+      if (text.size() > room_.size()) {
+        out_.append(text);
+        return *this;
+      }
+    }
+    std::memcpy(room_.data() + size_, text.data(), text.size());
+    size_ += text.size();
+    return *this;
+  }
+  HeadWriter& operator<<(std::uint64_t number) {
+    std::array<char, 20> digits;
+    const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    return *this << std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data()));
+  }
+  void field(std::string_view name, std::string_view value) {
+    *this << name << ": " << value << "\r\n";
+  }
+  /// To be called at the end.
+  void finish() {
+    out_.append(room_.data(), size_);
+    size_ = 0;
+  }
+
+private:
+  std::string& out_;
+  std::size_t size_ = 0;
+  std::array<char, 512> room_;
+};
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ").append(value).append("\r\n");
@@ -178,21 +214,15 @@ void ServerConnection::begin_reply(Response& response, std::optional<std::uint64
 void ServerConnection::write_head(Response& response, std::optional<std::uint64_t> length) {
   reply_status_ = response.status_;
   reply_size_ = 0;
-  std::string& out = out_;
+  HeadWriter out(out_);
   if (response.status_ == 200 && !response.reason_) {
-    out += "HTTP/1.1 200 OK\r\n";
+    out << "HTTP/1.1 200 OK\r\n";
   } else {
-    out += "HTTP/1.1 ";
-    append_number(out, static_cast<std::uint64_t>(response.status_));
-    out += ' ';
-    out.append(response.reason()).append("\r\n");
+    out << "HTTP/1.1 " << static_cast<std::uint64_t>(response.status_) << " " << response.reason()
+        << "\r\n";
   }
-  if (!response.content_type().empty()) append_field(out, "Content-Type", response.content_type());
-  if (length && !has_no_body(response.status_)) {
-    out += "Content-Length: ";
-    append_number(out, *length);
-    out += "\r\n";
-  }
+  if (const auto type = response.content_type(); !type.empty()) out.field("Content-Type", type);
+  if (length && !has_no_body(response.status_)) out << "Content-Length: " << *length << "\r\n";
   bool dated = false;
   for (const Header field : response.headers_) {
     // Framing is the connection's business alone.
@@ -201,17 +231,18 @@ void ServerConnection::write_head(Response& response, std::optional<std::uint64_
       continue;
     }
     dated = dated || iequals(field.name, "Date");
-    append_field(out, field.name, field.value);
+    out.field(field.name, field.value);
   }
-  if (!dated) out += core_->standing_fields();
+  if (!dated) out << core_->standing_fields();
   const bool http10 = parser_.head().version.minor == 0;
   if (!keep_) {
-    out += "Connection: close\r\n";
+    out << "Connection: close\r\n";
   } else if (http10) {
-    out += "Connection: keep-alive\r\n";
+    out << "Connection: keep-alive\r\n";
   }
-  if (chunked_reply_) out += "Transfer-Encoding: chunked\r\n";
-  out += "\r\n";
+  if (chunked_reply_) out << "Transfer-Encoding: chunked\r\n";
+  out << "\r\n";
+  out.finish();
 }
 
 void ServerConnection::finish_exchange() {

@@ -18,7 +18,8 @@ bool is_name(std::string_view host) noexcept {
   for (std::size_t at = 0; at < host.size(); ++at) {
     const char c = host[at];
     if (is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) continue;
-    if (std::string_view("-._~!$&'()*+,;=").find(c) != std::string_view::npos) continue;
+    if (c == '.' || c == '-') continue;
+    if (std::string_view("_~!$&'()*+,;=").find(c) != std::string_view::npos) continue;
     if (c == '%' && host.size() - at > 2 && is_hex(host[at + 1]) && is_hex(host[at + 2])) continue;
     return false;
   }
