@@ -37,7 +37,8 @@ struct AccessRecord {
   const Request& request;   ///< what was asked
   int status;               ///< what was answered
   std::uint64_t body_size;  ///< bytes of the body that were sent
-  Duration duration;        ///< from the head's arrival to the answer's last byte written
+  Duration duration;        ///< from the head's arrival to the answer's last byte written; to the
+                            ///< handler's end where it upgraded the connection (status 101)
 };
 
 /// What clients may cost. Times are looked at once a second, or at a quarter of the shortest of
@@ -121,10 +122,11 @@ public:
 
   /// Waits until shutdown. Cancellation shuts down, with `shutdown_timeout`.
   Coro<> serve_forever(Duration shutdown_timeout = std::chrono::seconds(60));
-  /// Stops to listen, closes connections that wait for a further request, lets the others answer what
-  /// they have begun, with `Connection: close`, and cuts off, with their handlers cancelled, those
-  /// that are not done after `timeout`. A connection that has not sent a request yet has about a
-  /// second to do so. Ends serve_forever. Cancellation cuts off at once. Harmless when repeated.
+  /// Stops to listen, closes connections that wait for a further request, lets the others answer
+  /// what they have begun, with `Connection: close`, and cuts off, with their handlers cancelled,
+  /// those that are not done after `timeout`. A connection that has not sent a request yet has
+  /// about a second to do so. Ends serve_forever. Cancellation cuts off at once. Harmless when
+  /// repeated.
   Coro<> shutdown(Duration timeout = std::chrono::seconds(60));
 
   /// The port of the first listener; 0 where there is none.

@@ -90,6 +90,13 @@ TEST_CASE("a server's handshake, and frames that came with the request") {
                    frame(8, close_payload(1000)) + frame(1, "x") + frame(9, "p")) == goodbye);
 }
 
+TEST_CASE("an upgrade is in the access log when its handler has ended") {
+  std::string log;
+  const auto note = [&](const http::AccessRecord& record) { log += std::to_string(record.status); };
+  (void)answer_to(websocket(echo), upgrade + frame(8, close_payload(1000)), {.access_log = note});
+  CHECK(log == "101");
+}
+
 TEST_CASE("what was right is answered before the fault behind it") {
   const auto closing = [](int code, const std::string& why) {
     return frame(8, close_payload(code, why), plain);

@@ -87,6 +87,7 @@ Coro<> ServerConnection::answer(std::shared_ptr<ServerConnection> self) {
       error = std::current_exception();
     }
     if (error) response = self->response_for(error);
+    if (self->state_ == State::upgraded) self->log_access();
     if (!response) break;
     if (response->file_) {
       const auto sent = co_await as_outcome(self->send_file(*response));
@@ -249,11 +250,14 @@ void ServerConnection::finish_exchange() {
   if (state_ != State::answering) return;
   if (reply_ == Reply::streaming) end_stream({});
   ++core_->stats().requests;
-  if (core_->options().access_log) {
-    core_->options().access_log(
-        {request_, reply_status_, reply_size_, transport_->get_loop().time() - since_});
-  }
+  log_access();
   if (!keep_ || core_->stopping()) close_gracefully();
+}
+
+void ServerConnection::log_access() const {
+  if (!core_->options().access_log) return;
+  core_->options().access_log(
+      {request_, reply_status_, reply_size_, transport_->get_loop().time() - since_});
 }
 
 void ServerConnection::begin_next() {

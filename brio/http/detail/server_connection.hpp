@@ -102,6 +102,7 @@ private:
   void write_head(Response& response, std::optional<std::uint64_t> length);
   void leave_upgraded();
   void finish_exchange();
+  void log_access() const;
   void begin_next();
   static Coro<bool> drop_rest_of_body(std::shared_ptr<ServerConnection> self);
   std::string take_of_body(std::size_t max);
