@@ -202,10 +202,9 @@ void ServerConnection::look_at_time(TimePoint now, Duration period) {
     case State::idle:
       if (parser_.got_some()) {
         if (passed(since_, options.header_timeout)) refuse(408, "request took too long");
-      } else if (core_->stopping() && passed(since_, first_request_grace)) {
-        transport_->close();
       } else if (passed(since_,
-                        exchange_ == 0 ? options.header_timeout : options.keepalive_timeout)) {
+                        exchange_ == 0 ? options.header_timeout : options.keepalive_timeout) ||
+                 (core_->stopping() && passed(since_, first_request_grace))) {
         transport_->close();
       }
       break;
@@ -230,8 +229,8 @@ void ServerConnection::look_at_time(TimePoint now, Duration period) {
 }
 
 void ServerConnection::stop() {
-  // One whose request is on its way is served yet: its client could not tell a lost request from one
-  // that had effects.
+  // One whose request is on its way is served yet: its client could not tell a lost request from
+  // one that had effects.
   if (state_ == State::idle && exchange_ > 0 && !parser_.got_some()) transport_->close();
   if (state_ == State::upgraded && stop_upgraded_) stop_upgraded_();
 }

@@ -52,8 +52,8 @@ public:
   std::size_t place = 0;  ///< in the core's list
   /// Ends what has taken too long.
   void look_at_time(TimePoint now, Duration period);
-  /// The server stops: a connection that waits for a further request is closed, another one after its
-  /// answer; where it has not asked yet, it has first_request_grace to do so.
+  /// The server stops: a connection that waits for a further request is closed, another one after
+  /// its answer; where it has not asked yet, it has first_request_grace to do so.
   void stop();
   /// Ends at once, with the handler cancelled where asked.
   void cut_off(bool cancel_handler);
