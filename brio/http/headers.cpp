@@ -40,8 +40,12 @@ std::string_view trimmed(std::string_view text) noexcept {
 }
 
 bool iequals(std::string_view a, std::string_view b) noexcept {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [](char x, char y) { return lower(x) == lower(y); });
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    // Most characters are equal as they are, or differ in more than the bit of case.
+    if (a[i] != b[i] && (((a[i] ^ b[i]) & ~0x20) != 0 || lower(a[i]) != lower(b[i]))) return false;
+  }
+  return true;
 }
 
 bool is_token(std::string_view text) noexcept {

@@ -4,22 +4,34 @@
 #include <brio/http/request_parser.hpp>
 
 #include <algorithm>
+#include <array>
 
 namespace brio::http::detail {
 namespace {
 
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 bool is_hex(char c) noexcept {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
+constexpr std::array<bool, 256> make_name_table() {
+  std::array<bool, 256> table{};
+  for (std::size_t c = 0; c < 256; ++c) {
+    const char as_char = static_cast<char>(c);
+    table[c] = is_digit(as_char) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  }
+  for (const char c : std::string_view("-._~!$&'()*+,;=")) {
+    table[static_cast<unsigned char>(c)] = true;
+  }
+  return table;
+}
+constexpr std::array<bool, 256> name_table = make_name_table();
+
 bool is_name(std::string_view host) noexcept {
   for (std::size_t at = 0; at < host.size(); ++at) {
     const char c = host[at];
-    if (is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) continue;
-    if (c == '.' || c == '-') continue;
-    if (std::string_view("_~!$&'()*+,;=").find(c) != std::string_view::npos) continue;
+    if (name_table[static_cast<unsigned char>(c)]) continue;
     if (c == '%' && host.size() - at > 2 && is_hex(host[at + 1]) && is_hex(host[at + 2])) continue;
     return false;
   }
