@@ -134,3 +134,15 @@ TEST_CASE("an error of two families is caught by each name") {
     }
   }));
 }
+
+TEST_CASE("iequals: letters without case, everything else as it is") {
+  for (int a = 0; a < 256; ++a) {
+    for (int b = 0; b < 256; ++b) {
+      const auto lower = [](int c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; };
+      const std::string one = "x" + std::string(1, static_cast<char>(a));
+      const std::string other = "X" + std::string(1, static_cast<char>(b));
+      if (brio::http::iequals(one, other) != (lower(a) == lower(b))) FAIL_CHECK(a << " and " << b);
+    }
+  }
+  CHECK(!brio::http::iequals("a", "aa"));
+}
