@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <sstream>
 #include <utility>
+#include <vector>
 
 #ifndef BRIO_VERSION
 #define BRIO_VERSION "unknown"
@@ -23,7 +24,7 @@ constexpr std::size_t longest_url_list = 256U * 1024 * 1024;
 // The options of `brio get` as they stand on the command line.
 struct GetWords {
   GetOptions options;
-  std::string url_file;
+  std::vector<std::string> url_files;
   double timeout = 30;
   bool sequential = false;
 };
@@ -42,9 +43,10 @@ std::chrono::milliseconds milliseconds(double seconds) {
 
 void add_get(CLI::App& get, GetWords& words) {
   get.add_option("URL", words.options.urls, "what to download (http or https)");
-  get.add_option("-i,--input-file", words.url_file,
-                 "read URLs from FILE too, one a line; - is stdin")
-      ->type_name("FILE");
+  get.add_option("-i,--input-file", words.url_files,
+                 "read URLs from FILE too, one a line; - is stdin; may be repeated")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
   get.add_option("-o,--output-dir", words.options.directory,
                  "folder for the files; made if missing")
       ->type_name("DIR")
@@ -73,10 +75,11 @@ void add_get(CLI::App& get, GetWords& words) {
 
 GetOptions finish_get(GetWords words) {
   GetOptions options = std::move(words.options);
-  if (!words.url_file.empty()) {
-    const std::string text = read_whole_file(words.url_file, longest_url_list);
+  for (const std::string& file : words.url_files) {
+    const std::string text = read_whole_file(file, longest_url_list);
     for (std::string& url : parse_url_list(text)) options.urls.push_back(std::move(url));
-  } else if (options.urls.empty()) {
+  }
+  if (words.url_files.empty() && options.urls.empty()) {
     throw CLI::RequiredError("URL or -i FILE");
   }
   if (words.sequential) options.jobs = 1;

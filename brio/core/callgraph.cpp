@@ -18,6 +18,8 @@ void limit_stack(std::vector<StackFrame>& stack, std::optional<int> limit) {
     stack.erase(stack.begin(), stack.end() - static_cast<std::ptrdiff_t>(keep));
 }
 
+constexpr std::size_t deepest = 5000;
+
 // `path` holds the futures above: tasks that await each other in a circle must not loop us.
 FutureCallGraph graph_of(FutureBase& future, const CallGraphOptions& options,
                          std::vector<FutureBase*>& path);
@@ -43,6 +45,10 @@ void add_awaiters(FutureBase& future, const CallGraphOptions& options,
 
 FutureCallGraph graph_of(FutureBase& future, const CallGraphOptions& options,
                          std::vector<FutureBase*>& path) {
+  // As many as are told by recursion, here and when the graph is written and destroyed.
+  if (path.size() > deepest) {
+    throw RuntimeError("a chain of more than " + std::to_string(deepest) + " awaiting tasks");
+  }
   FutureCallGraph graph{AnyFuture(detail::Ref<FutureBase>(&future)), {}, {}};
   if (future.is_task()) {
     const auto& task = static_cast<const detail::TaskBase&>(future);

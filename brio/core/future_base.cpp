@@ -214,6 +214,11 @@ std::string DoneCallback::label() const { return "callback()"; }
 // ---- Waiter
 
 void Waiter::throw_no_task() {
+  if (thread_state.forked_in_task && !thread_state.running) {
+    throw RuntimeError(
+        "await in a forked child: this task belongs to the parent process; make a loop of the "
+        "child's own, or leave by _exit");
+  }
   throw RuntimeError("await outside of a task: run the coroutine with brio::run or create_task");
 }
 

@@ -55,7 +55,9 @@ unsigned forks = 0;  // written where there is one thread alone: in a child that
 void forget_parents_loop() {
   ++forks;
   if (thread_state.running) thread_state.running->interrupt_forked();
+  const bool in_task = thread_state.task || thread_state.forked_in_task;
   thread_state = detail::ThreadState{};
+  thread_state.forked_in_task = in_task;
 }
 [[maybe_unused]] const int fork_handler = pthread_atfork(nullptr, nullptr, forget_parents_loop);
 }  // namespace
@@ -404,8 +406,8 @@ bool EventLoop::unwatch_descriptor(int fd, bool writer) {
 
 void EventLoop::forget(int fd) noexcept {
   if (closed_ || fd < 0 || static_cast<std::size_t>(fd) >= descriptors_.size()) return;
+  if (forget_hook_) forget_hook_(*this, fd);
   Descriptor& descriptor = descriptors_[static_cast<std::size_t>(fd)];
-  if (!descriptor.reader && !descriptor.writer) return;
   for (Handle* const slot : {&descriptor.reader, &descriptor.writer}) {
     if (*slot) slot->state()->cancel();
     *slot = Handle();
@@ -415,7 +417,13 @@ void EventLoop::forget(int fd) noexcept {
   } catch (const std::exception&) {
     // It is closed already, and the engine finds that out by itself.
   }
+  // Also where nobody watches it now: the kernel may not have been told of an end yet.
   engine_->forget(fd);
+}
+
+void detail::descriptor_closes(int fd) noexcept {
+  EventLoop* const loop = thread_state.running ? thread_state.running : thread_state.set_loop;
+  if (loop) loop->forget(fd);
 }
 
 std::shared_ptr<void>* EventLoop::find_local(const void* key) noexcept {

@@ -214,8 +214,10 @@ public:
   bool remove_reader(int fd) { return unwatch_descriptor(fd, false); }
   /// True if there was one.
   bool remove_writer(int fd) { return unwatch_descriptor(fd, true); }
-  /// Descriptor `fd` is about to be closed: its reader and writer go, uncalled, and the kernel lets
-  /// go of it, so that closing really closes. What brio made calls this itself.
+  /// Descriptor `fd` is about to be closed: its reader and writer go, uncalled, sock_recv and its
+  /// kin that wait for it throw OSError (EBADF), and the kernel lets go of it, so that closing
+  /// really closes. brio's sockets, pipes and descriptors call this themselves, in the loop's
+  /// thread.
   void forget(int fd) noexcept;
 
   // ---- for the layers above and for embedding
@@ -261,6 +263,9 @@ public:
   void set_executor_shutdown(ExecutorShutdown shutdown) noexcept { executor_shutdown_ = shutdown; }
   /// Has shutdown_default_executor been called?
   [[nodiscard]] bool executor_shutdown_called() const noexcept { return executor_shutdown_called_; }
+  /// Is told of each descriptor that forget() is told of; set by the room that waits for them.
+  using ForgetHook = void (*)(EventLoop&, int fd);
+  void set_forget_hook(ForgetHook hook) noexcept { forget_hook_ = hook; }
   /// Takes callbacks from other threads, and may be kept by them longer than the loop lives.
   [[nodiscard]] const detail::Ref<detail::Inbox>& inbox() const noexcept { return inbox_; }
 
@@ -319,6 +324,7 @@ private:
   bool watching_ = false;  // what engine_->watching() said last
   bool executor_shutdown_called_ = false;
   ExecutorShutdown executor_shutdown_ = nullptr;
+  ForgetHook forget_hook_ = nullptr;
   void (*interrupt_check_)(void*) = nullptr;
   void* interrupt_argument_ = nullptr;
   std::atomic<bool> interrupted_{false};
@@ -336,6 +342,8 @@ namespace detail {
 template <class T>
 Task<T> make_task(EventLoop& loop, Coro<T>& coro, TaskOptions& options, std::source_location where);
 [[noreturn]] BRIO_API void throw_no_running_loop();
+/// To be called before `fd` is closed: this thread's loop forgets it (EventLoop::forget).
+BRIO_API void descriptor_closes(int fd) noexcept;
 
 }  // namespace detail
 
@@ -432,6 +440,14 @@ auto create_task(F&& function, A1&& a1, A2&& a2, A3&& a3, A4&& a4,
   return detail::start_closure<detail::coro_value_t<F, A1, A2, A3, A4>>(
       get_running_loop(), TaskOptions{}, where, std::forward<F>(function), std::forward<A1>(a1),
       std::forward<A2>(a2), std::forward<A3>(a3), std::forward<A4>(a4));
+}
+/// The same with options behind: `create_task(f, {.name = "n"})`.
+template <class F>
+  requires detail::CoroFunction<F>
+auto create_task(F&& function, TaskOptions options) {
+  const std::source_location where = options.where;
+  return detail::start_closure<detail::coro_value_t<F>>(get_running_loop(), std::move(options),
+                                                        where, std::forward<F>(function));
 }
 /// The same with options, for any number of arguments: `create_task({.name = "n"}, f, a, b)`, and
 /// with more than four `create_task({}, f, a, b, c, d, e)`.

@@ -71,7 +71,7 @@ private:
     const int count = interrupts.load();
     while (handled_ < count) {
       ++handled_;
-      if (handled_ == 1 && !main_.done())
+      if (handled_ == 1 && main_ && !main_.done())
         main_.cancel();
       else
         throw KeyboardInterrupt();
@@ -166,6 +166,9 @@ void Runner::close() {
       runner.state_ = State::closed;
     }
   } const finish{*this};
+  // Main has ended: a SIGINT now ends the tear-down, with KeyboardInterrupt.
+  std::optional<SigintGuard> guard;
+  if (options_.handle_sigint) guard.emplace(*loop_, AnyTask());
   cancel_all_tasks(*loop_);
   loop_->run_until_complete(loop_->shutdown_asyncgens());
   loop_->run_until_complete(loop_->shutdown_default_executor());

@@ -153,6 +153,12 @@ Coro<void> TaskGroup::await_start(AnyFuture started, AnyTask task) {
   throw RuntimeError("child exited without calling task_status.started()");
 }
 
+// True where a scope alone cancels: it reaches the children by itself, and those that are shielded
+// not at all.
+static bool cancelled_by_scope(const detail::TaskBase& parent, bool scope_cancelled) noexcept {
+  return scope_cancelled && parent.cancelling() == 0;
+}
+
 void TaskGroup::abort() {
   aborting_ = true;
   for (detail::GroupChild* child = first_; child; child = child->next())
@@ -200,9 +206,14 @@ Coro<std::exception_ptr> TaskGroup::leave(std::exception_ptr error) {
   const ErrorKind kind = detail::classify(error);
   if (error && kind == ErrorKind::fatal && !base_error_) base_error_ = error;
   std::exception_ptr cancellation = kind == ErrorKind::cancelled ? error : nullptr;
-  if (error && !aborting_) abort();
-
   detail::TaskBase& parent = detail::task_of(parent_);
+  if (error && !aborting_) {
+    if (kind == ErrorKind::cancelled && cancelled_by_scope(parent, parent.scope_cancelled_)) {
+      aborting_ = true;
+    } else {
+      abort();
+    }
+  }
   std::optional<detail::ScopeShield> shield;
   while (unfinished_ > 0) {
     // The wait can be cancelled again and again; the group still waits for its children. A
@@ -212,10 +223,15 @@ Coro<std::exception_ptr> TaskGroup::leave(std::exception_ptr error) {
     std::exception_ptr interrupted = co_await pause;
     completed_ = nullptr;
     if (!interrupted) continue;
-    if (pause.refused_by_scope() || parent.scope_cancelled_) shield.emplace(parent);
+    const bool scope_cancelled = pause.refused_by_scope() || parent.scope_cancelled_;
+    if (scope_cancelled) shield.emplace(parent);
     if (!aborting_) {
       cancellation = std::move(interrupted);
-      abort();
+      if (cancelled_by_scope(parent, scope_cancelled)) {
+        aborting_ = true;
+      } else {
+        abort();
+      }
     }
   }
   shield.reset();

@@ -89,6 +89,12 @@ public:
         {.where = where}, std::forward<F>(function), std::forward<A1>(a1), std::forward<A2>(a2),
         std::forward<A3>(a3), std::forward<A4>(a4));
   }
+  /// The same with options behind.
+  template <class F>
+    requires detail::CoroFunction<F>
+  auto create_task(F&& function, TaskOptions options) -> Task<detail::coro_value_t<F>> {
+    return start_child<detail::coro_value_t<F>>(std::move(options), std::forward<F>(function));
+  }
   /// The same with options, for any number of arguments.
   template <class F, class... Args>
     requires detail::CoroFunction<F, Args...>

@@ -42,16 +42,15 @@ FdWaits::Waits* FdWaits::find(int fd, Interest direction) noexcept {
 void FdWaits::add(FdReady& waiter) {
   const int fd = waiter.fd_;
   const Interest direction = waiter.direction_;
-  const Waits* const before = find(fd, direction);
-  Handle handle = before ? before->handle : Handle();
-  if (!handle || handle.cancelled()) {
-    const auto ready = [this, fd, direction] {
-      const Waits* const waits = find(fd, direction);
-      for (FdReady* one = waits ? waits->first : nullptr; one; one = one->next_) one->wake();
-    };
-    EventLoop& loop = *waiter.loop_;
-    handle = direction == Interest::read ? loop.add_reader(fd, ready) : loop.add_writer(fd, ready);
-  }
+  const auto ready = [this, fd, direction] {
+    const Waits* const waits = find(fd, direction);
+    for (FdReady* one = waits ? waits->first : nullptr; one; one = one->next_) one->wake();
+  };
+  EventLoop& loop = *waiter.loop_;
+  loop.set_forget_hook([](EventLoop& of, int closing) { of.local<FdWaits>().end(closing); });
+  // Also where others wait: our watcher may have been replaced, or the number be another file's.
+  Handle handle =
+      direction == Interest::read ? loop.add_reader(fd, ready) : loop.add_writer(fd, ready);
   // The number is an open descriptor's: the loop watches it.
   brio::detail::place_of(by_descriptor_, static_cast<std::size_t>(fd));
   Waits& waits = *find(fd, direction);
@@ -93,18 +92,6 @@ void FdWaits::end(int fd) noexcept {
       waiter->wake();
       waiter = next;
     }
-  }
-}
-
-void descriptor_closes(int fd) noexcept {
-  const auto& here = brio::detail::thread_state;
-  EventLoop* const loop = here.running ? here.running : here.set_loop;
-  if (!loop || loop->is_closed()) return;
-  try {
-    loop->local<FdWaits>().end(fd);
-    loop->forget(fd);
-  } catch (const std::bad_alloc&) {
-    // No list of waits could be made, so there is none.
   }
 }
 

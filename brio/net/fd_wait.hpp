@@ -15,7 +15,7 @@ class FdWaits;
 ///
 /// Several tasks may wait for one descriptor: all are woken, and who finds nothing waits again. A
 /// watcher that somebody else has put in the place of ours is left alone. Throws OSError (EBADF)
-/// when the descriptor is closed meanwhile, by descriptor_closes().
+/// when the descriptor is closed meanwhile (EventLoop::forget).
 class FdReady : public brio::detail::Waiter {
 public:
   FdReady(EventLoop& loop, int fd, Interest direction) noexcept
@@ -71,9 +71,5 @@ private:
 
   std::vector<std::array<Waits, 2>> by_descriptor_;  // for reading, for writing
 };
-
-/// To be called before `fd` is closed: this thread's loop forgets it, and who waits for it gets an
-/// error instead of the bytes of whoever has the number next.
-BRIO_API void descriptor_closes(int fd) noexcept;
 
 }  // namespace brio::net::detail

@@ -1,7 +1,7 @@
 #include <brio/net/socket.hpp>
 
 #include <brio/core/exceptions.hpp>
-#include <brio/net/fd_wait.hpp>
+#include <brio/core/loop.hpp>
 
 #include <cerrno>
 #include <fcntl.h>
@@ -103,7 +103,7 @@ Socket& Socket::operator=(Socket&& other) noexcept {
 
 void Socket::close() noexcept {
   if (fd_ < 0) return;
-  detail::descriptor_closes(fd_);
+  brio::detail::descriptor_closes(fd_);
   // Linux frees the descriptor even when close(2) fails, so there is never a second try.
   ::close(std::exchange(fd_, -1));
 }

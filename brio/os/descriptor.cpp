@@ -1,6 +1,7 @@
 #include <brio/os/descriptor.hpp>
 
 #include <brio/core/exceptions.hpp>
+#include <brio/core/loop.hpp>
 
 #include <cerrno>
 #include <fcntl.h>
@@ -43,7 +44,9 @@ Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
 }
 
 void Descriptor::close() noexcept {
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  if (fd_ < 0) return;
+  brio::detail::descriptor_closes(fd_);
+  ::close(std::exchange(fd_, -1));
 }
 
 }  // namespace brio::os

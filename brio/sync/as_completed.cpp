@@ -8,7 +8,11 @@ void Completed::watch(std::vector<Ref<FutureBase>> futures, std::optional<Durati
   remove_repeated(futures);
   count_ = todo_ = slots_ = futures.size();
   nodes_ = std::make_unique<ChildNode[]>(count_);
-  awaiter_ = thread_state.task;
+  EventLoop* const running = thread_state.running;
+  for (const Ref<FutureBase>& future : futures) {
+    if (running && &future->loop() != running)
+      throw ValueError("The future belongs to a different loop than the one that runs");
+  }
   for (std::size_t i = 0; i < count_; ++i) nodes_[i].watch(*this, *futures[i]);
   if (count_ > 0 && timeout) {
     const Ref<Completed> self(this);
@@ -30,6 +34,20 @@ void Completed::time_out() {
 }
 
 Coro<Ref<FutureBase>> Completed::wait_for_one(Ref<Completed> self) {
+  // For the call graph: who waits for all of them, while it does.
+  struct Waiting {
+    explicit Waiting(Completed& of) noexcept : completed(of), task(thread_state.task) {
+      completed.awaiter_ = task;
+    }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    ~Waiting() {
+      if (completed.awaiter_ == task) completed.awaiter_ = nullptr;
+    }
+    Completed& completed;
+    TaskBase* const task;
+  };
+  const Waiting waiting(*self);
   Ref<FutureBase> done = co_await self->done_.get();
   if (!done) throw TimeoutError();
   co_return done;

@@ -59,7 +59,7 @@ private:
   std::size_t todo_ = 0;
   std::size_t slots_ = 0;
   TimerHandle timer_;
-  TaskBase* awaiter_ = nullptr;
+  TaskBase* awaiter_ = nullptr;  // who waits for the next one now
   unsigned refs_ = 0;
 };
 

@@ -257,6 +257,13 @@ void SSLProtocol::start_shutdown() {
     shutdown_done();
     return;
   }
+  if (state_ == State::flushing && eof_received_ && app_reading_paused_) {
+    // The peer has ended, and what it sent before waited to be read: nobody wants it any more.
+    app_transport_.closed_ = true;
+    state_ = State::shutdown;
+    do_shutdown();
+    return;
+  }
   if (state_ == State::flushing || state_ == State::shutdown || state_ == State::unwrapped) return;
   app_transport_.closed_ = true;
   if (state_ == State::handshake) {

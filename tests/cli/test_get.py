@@ -40,8 +40,10 @@ class Basics(GetTest):
             sums.append(f"{hashlib.sha256(body).hexdigest()}  file{i}\n")
         (self.root / "SUMS").write_text("".join(sums))
         with servers.files(site) as url:
-            (self.root / "urls").write_text("".join(f"{url}/file{i}\n" for i in range(1000)))
-            self.get("-i", self.root / "urls", "-j", 64, "--sha256", self.root / "SUMS", "-q")
+            (self.root / "urls").write_text("".join(f"{url}/file{i}\n" for i in range(900)))
+            (self.root / "more").write_text("".join(f"{url}/file{i}\n" for i in range(900, 1000)))
+            self.get("-i", self.root / "urls", "-i", self.root / "more", "-j", 64,
+                     "--sha256", self.root / "SUMS", "-q")
         self.assertEqual(len(self.names()), 1000)
 
     def test_lists_of_urls_and_duplicates(self):

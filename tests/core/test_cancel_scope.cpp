@@ -229,3 +229,26 @@ TEST_CASE("start waits for started, throws what comes before it, and cancels wit
     CHECK(trace == std::vector<std::string>{"service ended"});
   });
 }
+
+TEST_CASE("an outer scope does not reach into a shield in a group's child") {
+  for (const bool body_waits : {true, false}) {
+    std::vector<std::string> trace;
+    brio::testing::run_test([&]() -> Coro<> {
+      co_await brio::move_on_after(1s, [&]() -> Coro<> {
+        co_await brio::task_group([&](brio::TaskGroup& group) -> Coro<> {
+          group.create_task([&]() -> Coro<> {
+            co_await brio::shielded([&]() -> Coro<> {
+              co_await brio::sleep(10s);
+              trace.emplace_back("shielded part done");
+            });
+            const auto outcome = co_await brio::as_outcome(brio::sleep(1h));
+            trace.emplace_back(outcome.cancelled() ? "then cancelled" : "not cancelled");
+            outcome.raise();
+          });
+          if (body_waits) co_await brio::sleep(1h);
+        });
+      });
+    });
+    CHECK(trace == std::vector<std::string>{"shielded part done", "then cancelled"});
+  }
+}

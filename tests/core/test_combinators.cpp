@@ -233,3 +233,13 @@ TEST_CASE("a group refuses children before, after and while shutting down") {
     CHECK_THROWS_AS(group.create_task(after(1ms, 1)), brio::RuntimeError);
   });
 }
+
+TEST_CASE("as_completed refuses a future of another loop") {
+  const auto other = brio::new_event_loop();
+  brio::testing::run_test([&]() -> Coro<> {
+    const std::vector<brio::Future<>> futures{other->create_future<>()};
+    CHECK_THROWS_AS(brio::as_completed(futures, {.timeout = 1s}), brio::ValueError);
+    co_return;
+  });
+  other->close();
+}

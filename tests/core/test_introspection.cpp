@@ -434,3 +434,60 @@ TEST_CASE("the log hook takes level, logger and text, and gives the earlier hook
                                }).wait();
   CHECK(ended.error == "warned\ntwo\nlines\n");
 }
+
+TEST_CASE("the call graph knows who iterates over as_completed, and forgets who did") {
+  brio::testing::run_test([]() -> Coro<> {
+    auto gate = brio::create_future<>();
+    auto first = brio::create_future<>();
+    const auto open = [](brio::Future<> a,
+                         brio::Future<> b) -> Coro<brio::AsCompleted<brio::Future<>>> {
+      auto all = brio::as_completed(std::vector<brio::Future<>>{std::move(a), std::move(b)});
+      (void)co_await all.next();
+      co_return all;
+    };
+    auto opening = brio::create_task(open, first, gate);
+    co_await brio::yield_now();
+    CHECK(brio::capture_call_graph(gate)->awaited_by.size() == 1);
+    first.set_result();
+    auto all = co_await std::move(opening);
+    opening = {};
+    CHECK(brio::capture_call_graph(gate)->awaited_by.empty());
+    auto next = brio::create_task(all.next(), {.name = "next"});
+    co_await brio::yield_now();
+    const auto graph = brio::capture_call_graph(gate);
+    REQUIRE(graph->awaited_by.size() == 1);
+    CHECK(graph->awaited_by[0].future == next);
+    gate.set_result();
+    co_await next;
+  });
+}
+
+TEST_CASE("a call graph that is too deep to be told is refused") {
+  brio::testing::run_test([]() -> Coro<> {
+    const auto gate = brio::create_future<>();
+    const auto waits = [](brio::AnyFuture of) -> Coro<> { co_await of; };
+    std::vector<brio::Task<>> chain;
+    for (int i = 0; i < 6000; ++i) {
+      chain.push_back(brio::create_task(
+          waits, chain.empty() ? brio::AnyFuture(gate) : brio::AnyFuture(chain.back())));
+    }
+    co_await brio::yield_now();
+    CHECK_THROWS_AS((void)brio::capture_call_graph(gate), brio::RuntimeError);
+    gate.set_result();
+    co_await chain.back();
+  });
+}
+
+TEST_CASE("create_task takes its options behind the function, too") {
+  brio::testing::run_test([]() -> Coro<> {
+    const auto f = []() -> Coro<int> { co_return 7; };
+    const auto task = brio::create_task(f, {.name = "behind"});
+    CHECK(task.get_name() == "behind");
+    const int value = co_await task;
+    CHECK(value == 7);
+    co_await brio::task_group([&](brio::TaskGroup& group) -> Coro<> {
+      CHECK(group.create_task(f, {.name = "child"}).get_name() == "child");
+      co_return;
+    });
+  });
+}

@@ -251,6 +251,26 @@ TEST_CASE("the second SIGINT throws out of run, and run still cancels what is le
   CHECK(ended.code == 30);
 }
 
+TEST_CASE("a SIGINT while run tears down what is left throws out of run") {
+  const Ended ended = Child([] {
+                        try {
+                          brio::run([]() -> Coro<> {
+                            brio::create_task([]() -> Coro<> {
+                              (void)co_await brio::as_outcome(brio::sleep(24h));
+                              interrupt_self();  // main has been cancelled by the first
+                              (void)co_await brio::as_outcome(brio::sleep(24h));
+                            });
+                            co_await brio::yield_now();
+                            interrupt_self();
+                            co_await brio::sleep(24h);
+                          }());
+                        } catch (const brio::KeyboardInterrupt&) {
+                          ::_exit(40);
+                        }
+                      }).wait();
+  CHECK(ended.code == 40);
+}
+
 TEST_CASE("a terminate handler of the program's own stays") {
   const Ended ended = Child([] {
                         std::set_terminate([] { ::_exit(77); });

@@ -435,6 +435,30 @@ static int open_rings() {
   return rings;
 }
 
+TEST_CASE("an await in a forked child of a task says what is wrong") {
+  const auto loop = new_event_loop(make());
+  pid_t child = -1;
+  try {
+    loop->run_until_complete([](pid_t& pid) -> Coro<> {
+      pid = ::fork();
+      if (pid != 0) co_return;
+      try {
+        co_await sleep(std::chrono::milliseconds(1));
+      } catch (const RuntimeError& error) {
+        ::_exit(std::string_view(error.what()).starts_with("await in a forked child") ? 0 : 1);
+      }
+      ::_exit(2);
+    }(child));
+  } catch (...) {
+    if (child == 0) ::_exit(3);
+    throw;
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  loop->close();
+}
+
 TEST_CASE("a forked child cannot run its parent's loop, and does it no harm") {
   auto [a, b] = stream_pair();
   const auto loop = new_event_loop(make());

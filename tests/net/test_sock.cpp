@@ -269,3 +269,48 @@ TEST_CASE("sock: several tasks that receive from one socket are all served") {
     CHECK(three == "3");
   });
 }
+
+TEST_CASE("sock: a descriptor that the loop is told to forget ends its waits, too") {
+  run([]() -> Coro<> {
+    auto [a, b] = net::Socket::pair();
+    auto old = create_task(sock_recv(b, 10));
+    co_await ticks(3);
+    const int number = b.detach();
+    get_running_loop().forget(number);
+    ::close(number);
+    auto [c, d] = net::Socket::pair();
+    net::Socket& same = c.fileno() == number ? c : d;
+    net::Socket& other = c.fileno() == number ? d : c;
+    REQUIRE(same.fileno() == number);
+    auto fresh = create_task(sock_recv(same, 10));
+    co_await ticks(3);
+    (void)other.send("new");
+    const std::string got = co_await fresh;
+    CHECK(got == "new");
+    const auto outcome = co_await as_outcome(AnyFuture(old));
+    CHECK(outcome.error_as<OSError>()->error_number() == EBADF);
+  });
+}
+
+TEST_CASE("sock: closing after a wait that was given up really closes") {
+  run([]() -> Coro<> {
+    net::Socket listener = net::bound_socket(net::SocketAddress::ip("127.0.0.1", 0));
+    listener.listen();
+    const net::SocketAddress address = listener.getsockname();
+    auto accepting = create_task(sock_accept(listener));
+    co_await ticks(3);
+    accepting.cancel();
+    (void)co_await as_outcome(AnyFuture(accepting));
+    listener.close();
+    net::Socket again = net::bound_socket(address);
+    CHECK(again.getsockname() == address);
+
+    auto [a, b] = net::Socket::pair();
+    auto reading = create_task(sock_recv(b, 10));
+    co_await ticks(3);
+    reading.cancel();
+    (void)co_await as_outcome(AnyFuture(reading));
+    b.close();
+    CHECK(a.recv(10).empty());  // it would block if the other end were open still
+  });
+}

@@ -533,6 +533,39 @@ TEST_CASE("tls servers: close_clients tells the end, and so does a cancelled ser
   }
 }
 
+TEST_CASE("tls servers: a client that is cut off in an upload nobody reads leaves nothing behind") {
+  for (const bool by_handler : {true, false}) {
+    run([&]() -> Coro<> {
+      Event full;
+      Event go_on;
+      const auto handler = [&](StreamReader r, StreamWriter w) -> Coro<> {
+        (void)co_await r.readexactly(1);
+        full.set();
+        co_await go_on.wait();
+        if (by_handler) w.close();
+        co_await w.wait_closed();
+      };
+      auto server = co_await start_server(handler, "127.0.0.1", 0, {.ssl = server_context()});
+      net::Socket sock(AF_INET);
+      co_await sock_connect(sock, "127.0.0.1", port_of(server));
+      const auto object = client_context()->wrap("localhost");
+      while (!object->do_handshake()) {
+        co_await sock_sendall(sock, object->take_outgoing());
+        object->feed(co_await sock_recv(sock, 65536));
+      }
+      (void)object->write(std::string(400'000, 'x'));
+      co_await sock_sendall(sock, object->take_outgoing());
+      sock.shutdown(SHUT_WR);
+      co_await full.wait();
+      co_await sleep(1s);
+      go_on.set();
+      server->close();
+      if (!by_handler) server->close_clients();
+      co_await wait_for(server->wait_closed(), 10s);
+    });
+  }
+}
+
 TEST_CASE("tls: the loop may end with TLS connections open") {
   Trace ev;
   run([&]() -> Coro<> {

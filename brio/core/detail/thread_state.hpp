@@ -22,6 +22,7 @@ struct ThreadState {
   ContextSlot* context;      // where the current context lives; null: the thread's own
   EventLoop* set_loop;       // set_event_loop
   CancelScope* spawn_scope;  // the scope that a task made now belongs to (a group's child)
+  bool forked_in_task;       // this is a child that was forked in a task of its parent's
   // Numbers for the names of tasks, taken from the process's counter a block at a time.
   std::uint64_t next_task_number;
   std::uint64_t task_numbers_end;
