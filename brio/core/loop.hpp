@@ -265,6 +265,7 @@ public:
   [[nodiscard]] bool executor_shutdown_called() const noexcept { return executor_shutdown_called_; }
   /// Is told of each descriptor that forget() is told of; set by the room that waits for them.
   using ForgetHook = void (*)(EventLoop&, int fd);
+  /// Makes `hook` the one; null: none.
   void set_forget_hook(ForgetHook hook) noexcept { forget_hook_ = hook; }
   /// Takes callbacks from other threads, and may be kept by them longer than the loop lives.
   [[nodiscard]] const detail::Ref<detail::Inbox>& inbox() const noexcept { return inbox_; }
