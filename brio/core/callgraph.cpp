@@ -18,7 +18,7 @@ void limit_stack(std::vector<StackFrame>& stack, std::optional<int> limit) {
     stack.erase(stack.begin(), stack.end() - static_cast<std::ptrdiff_t>(keep));
 }
 
-constexpr std::size_t deepest = 5000;
+constexpr std::size_t deepest = 1000;
 
 // `path` holds the futures above: tasks that await each other in a circle must not loop us.
 FutureCallGraph graph_of(FutureBase& future, const CallGraphOptions& options,

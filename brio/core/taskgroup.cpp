@@ -207,12 +207,17 @@ Coro<std::exception_ptr> TaskGroup::leave(std::exception_ptr error) {
   if (error && kind == ErrorKind::fatal && !base_error_) base_error_ = error;
   std::exception_ptr cancellation = kind == ErrorKind::cancelled ? error : nullptr;
   detail::TaskBase& parent = detail::task_of(parent_);
-  if (error && !aborting_) {
-    if (kind == ErrorKind::cancelled && cancelled_by_scope(parent, parent.scope_cancelled_)) {
+  bool by_scope_alone = false;
+  const auto stop = [&](bool by_scope) {
+    by_scope_alone = by_scope;
+    if (by_scope) {
       aborting_ = true;
     } else {
       abort();
     }
+  };
+  if (error && !aborting_) {
+    stop(kind == ErrorKind::cancelled && cancelled_by_scope(parent, parent.scope_cancelled_));
   }
   std::optional<detail::ScopeShield> shield;
   while (unfinished_ > 0) {
@@ -225,13 +230,12 @@ Coro<std::exception_ptr> TaskGroup::leave(std::exception_ptr error) {
     if (!interrupted) continue;
     const bool scope_cancelled = pause.refused_by_scope() || parent.scope_cancelled_;
     if (scope_cancelled) shield.emplace(parent);
+    const bool by_scope = cancelled_by_scope(parent, scope_cancelled);
     if (!aborting_) {
       cancellation = std::move(interrupted);
-      if (cancelled_by_scope(parent, scope_cancelled)) {
-        aborting_ = true;
-      } else {
-        abort();
-      }
+      stop(by_scope);
+    } else if (by_scope_alone && !by_scope) {
+      stop(false);  // a request of Task::cancel after the scope's
     }
   }
   shield.reset();

@@ -252,3 +252,25 @@ TEST_CASE("an outer scope does not reach into a shield in a group's child") {
     CHECK(trace == std::vector<std::string>{"shielded part done", "then cancelled"});
   }
 }
+
+TEST_CASE("Task::cancel after a scope's still reaches a group's children, shielded or not") {
+  brio::testing::run_test([]() -> Coro<> {
+    auto task = brio::create_task([]() -> Coro<> {
+      co_await brio::move_on_after(1s, []() -> Coro<> {
+        co_await brio::task_group([](brio::TaskGroup& group) -> Coro<> {
+          group.create_task([]() -> Coro<> {
+            co_await brio::shielded([]() -> Coro<> { co_await brio::sleep(1h); });
+          });
+          co_await brio::sleep(1h);
+        });
+      });
+    });
+    const auto began = brio::get_running_loop().time();
+    co_await brio::sleep(2s);
+    CHECK(!task.done());
+    task.cancel();
+    const auto outcome = co_await brio::as_outcome(task);
+    CHECK(outcome.cancelled());
+    CHECK(brio::get_running_loop().time() - began < 3s);
+  });
+}

@@ -117,7 +117,9 @@ class Case(unittest.TestCase):
         """Our client sends DATA, and the peer answers with `expected`."""
         out, err = self.client(*words)
         self.assertTrue(out == expected, f"{len(out)} bytes came")
-        self.assertEqual(err, f"sent={len(DATA)} received={len(expected)} closed=none\n")
+        # In debug mode a slow machine is told of slow callbacks as well.
+        self.assertEqual(err.splitlines()[-1],
+                         f"sent={len(DATA)} received={len(expected)} closed=none")
 
 
 @needs("socat")
