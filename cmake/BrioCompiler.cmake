@@ -21,7 +21,8 @@ if(PROJECT_IS_TOP_LEVEL)
     set(CMAKE_C_COMPILER_LAUNCHER ${BRIO_CCACHE})
     # What uses a precompiled header is kept on this word only; no source of brio's has __TIME__.
     set(CMAKE_CXX_COMPILER_LAUNCHER
-      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${BRIO_CCACHE})
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_DEPEND=1
+      ${BRIO_CCACHE})
   endif()
 
   if(NOT CMAKE_EXE_LINKER_FLAGS MATCHES "-fuse-ld")
