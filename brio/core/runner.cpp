@@ -172,6 +172,8 @@ void Runner::close() {
   cancel_all_tasks(*loop_);
   loop_->run_until_complete(loop_->shutdown_asyncgens());
   loop_->run_until_complete(loop_->shutdown_default_executor());
+  // One that came behind the last callback is not lost either.
+  if (guard && guard->remove()) throw KeyboardInterrupt();
 }
 
 // ---- uncaught exceptions
